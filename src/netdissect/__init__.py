@@ -1,0 +1,65 @@
+"""Network Dissection: which concepts the units of a vision network respond to.
+
+import netdissect
+
+result = netdissect.dissect(model, layers=["layer4"], data="path/to/broden1_224")
+result["layer4"].labels
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netdissect.concepts import BrodenDataset, ConceptDataset, FolderDataset, Scenes, open_dataset
+    from netdissect.concepts.base import Labels
+    from netdissect.networks.layers import list_layers
+    from netdissect.networks.load import load_model
+    from netdissect.pipeline import dissect
+    from netdissect.report import write_report
+    from netdissect.results import LayerResult, Result
+    from netdissect.types import Concept, NetdissectError
+
+# Imported when first asked for, so that the command's --help does not wait for torch.
+_HOMES = {
+    "BrodenDataset": "netdissect.concepts",
+    "Concept": "netdissect.types",
+    "ConceptDataset": "netdissect.concepts",
+    "FolderDataset": "netdissect.concepts",
+    "Labels": "netdissect.concepts.base",
+    "LayerResult": "netdissect.results",
+    "NetdissectError": "netdissect.types",
+    "Result": "netdissect.results",
+    "Scenes": "netdissect.concepts",
+    "dissect": "netdissect.pipeline",
+    "list_layers": "netdissect.networks.layers",
+    "load_model": "netdissect.networks.load",
+    "open_dataset": "netdissect.concepts",
+    "write_report": "netdissect.report",
+}
+
+__all__ = [
+    "BrodenDataset",
+    "Concept",
+    "ConceptDataset",
+    "FolderDataset",
+    "Labels",
+    "LayerResult",
+    "NetdissectError",
+    "Result",
+    "Scenes",
+    "dissect",
+    "list_layers",
+    "load_model",
+    "open_dataset",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'netdissect' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,320 @@
+"""The command line: parse, call, print. Torch is imported by the commands that need it, so that --help is quick."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netdissect.types import NetdissectError, one_line
+
+if TYPE_CHECKING:
+    from netdissect.networks.load import LoadedModel
+    from netdissect.results import Result
+
+app = typer.Typer(
+    name="netdissect",
+    help="Names the units of a vision network by the concepts they respond to (Network Dissection, CVPR 2017).",
+    epilog="Start with 'netdissect demo'. --debug anywhere shows the traceback of an error.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="torchvision:NAME, timm:NAME, package.module:callable or file.py:callable.",
+        show_default=False,
+    ),
+]
+ModelArgOption = Annotated[
+    list[str] | None,
+    typer.Option("--model-arg", metavar="KEY=VALUE", help="An argument of the model's builder; repeat for more."),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|DEFAULT",
+        help="Weights: a .safetensors or torch file, or DEFAULT for those the library publishes.",
+    ),
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust-pickle", help="Unpickle weights that may run code. Only if you trust where they come from."),
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="S|HxW", help="Image pixels; images are squashed to it. Default: what the weights tell, or 224."
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option(help="For --limit, for scenes, and for the random weights of a model without any.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run in the output directory.")]
+
+
+def main() -> None:
+    """The entry point: one line and exit status 2 for an error, 130 for Ctrl-C."""
+    debug = "--debug" in sys.argv
+    try:
+        app(args=[argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="netdissect")
+    except NetdissectError as error:
+        if debug:
+            raise
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was written", 130)
+    except Exception as error:  # a fault of ours, or a full disk: still one line
+        if debug:
+            raise
+        _fail(
+            f"{type(error).__name__}: {one_line(error)} (--debug shows where)", 2 if isinstance(error, OSError) else 1
+        )
+
+
+@app.command(epilog="Example: netdissect demo")
+def demo(
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to write the run. Default: runs/demo, or the next free name."),
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Dissects a small network of ours on made-up scenes, from start to end, in under a minute."""
+    if out is None:
+        out = next(
+            path for n in range(1, 10**6) if not (path := Path("runs") / f"demo{'' if n == 1 else f'-{n}'}").exists()
+        )
+    from netdissect.networks.demo import DEMO_LAYERS, DEMO_SPEC
+    from netdissect.networks.load import load_model
+
+    _run(load_model(DEMO_SPEC), list(DEMO_LAYERS), "scenes", out, overwrite, size=112)
+
+
+@app.command(epilog="Example: netdissect layers torchvision:resnet18")
+def layers(
+    model: ModelArgument,
+    model_arg: ModelArgOption = None,
+    weights: WeightsOption = None,
+    trust_pickle: TrustOption = False,
+    size: SizeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Lists the layers that can be dissected, with the shape of their output, in the order in which they finish."""
+    from netdissect.networks.layers import list_layers
+
+    loaded = _load(model, model_arg, weights, trust_pickle)
+    found = list_layers(loaded.model, _size(size) or loaded.expected.size or (224, 224))
+    if as_json:
+        # "field" is the receptive field; null, since no fields are traced yet.
+        rows = [
+            {"name": i.name, "type": i.type, "shape": list(i.shape), "units": i.units, "field": None} for i in found
+        ]
+        print(json.dumps(rows))
+        return
+    _table(
+        ["layer", "type", "units", "output"], [[i.name, i.type, i.units, "x".join(map(str, i.shape))] for i in found]
+    )
+
+
+@app.command(
+    epilog="Example: netdissect dissect torchvision:resnet18 --layer layer4 --data broden1_224 --out runs/resnet18"
+)
+def dissect(
+    model: ModelArgument,
+    layer: Annotated[
+        list[str], typer.Option(metavar="NAME", help="A layer, as 'netdissect layers' names it; repeat for more.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="DATA", help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes."
+        ),
+    ] = "scenes",
+    model_arg: ModelArgOption = None,
+    weights: WeightsOption = None,
+    trust_pickle: TrustOption = False,
+    quantile: Annotated[
+        float, typer.Option(help="Fraction of all positions at which a unit exceeds its threshold.")
+    ] = 0.005,
+    iou: Annotated[float, typer.Option(help="A unit whose IoU with its concept is greater is a detector.")] = 0.04,
+    align: Annotated[str, typer.Option(help="How a map lies on the image: stretch.")] = "stretch",
+    size: SizeOption = None,
+    mean: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M|R,G,B", help="Channel means of RGB in 0..1. Default: what the weights tell, or ImageNet's."
+        ),
+    ] = None,
+    std: Annotated[str | None, typer.Option(metavar="S|R,G,B", help="Channel deviations, likewise.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 32,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.")] = "auto",
+    categories: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Name units by concepts of these categories alone.")
+    ] = None,
+    ignore_index: Annotated[
+        list[int] | None, typer.Option(help="A class index without a concept, for a folder of masks; repeat for more.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most this many images, drawn by --seed.")] = None,
+    seed: SeedOption = 0,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, and count them.")
+    ] = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Names the units of a network's layers, and writes the run with its report.
+
+    Thresholds are exact: a first pass over the images finds them, a second counts pixels. Memory does not grow with the
+    number of images, except for quantile * positions values of each unit.
+    """
+    from netdissect.results import check_free
+
+    check_free(out, overwrite=overwrite)
+    loaded = _load(model, model_arg, weights, trust_pickle, seed)
+    _run(
+        loaded,
+        layer,
+        data,
+        out,
+        overwrite,
+        quantile=quantile,
+        iou_threshold=iou,
+        align=align,
+        size=_size(size),
+        mean=_numbers(mean, "--mean"),
+        std=_numbers(std, "--std"),
+        batch_size=batch_size,
+        device=device,
+        categories=None if categories is None else [name.strip() for name in categories.split(",")],
+        ignore_index=ignore_index or (),
+        limit=limit,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
+
+
+@app.command(epilog="Example: netdissect summary runs/resnet18 --json")
+def summary(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Prints how many detectors, and of how many concepts, each layer of a run has."""
+    from netdissect.results import Result
+
+    results = [Result.load(run) for run in runs]
+    if as_json:
+        print(json.dumps({"runs": [result.summary() for result in results]}))
+        return
+    for result in results:
+        _print_summary(result)
+
+
+@app.command(epilog="Example: netdissect report runs/resnet18 --out resnet18-report")
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to write index.html. Default: the run's own folder 'report'."),
+    ] = None,
+) -> None:
+    """Writes the page of a run again, from what the run has saved."""
+    from netdissect.report import write_report
+    from netdissect.results import Result
+
+    print(write_report(Result.load(run), out or run / "report"))
+
+
+def _load(
+    spec: str, arguments: list[str] | None, weights: str | None, trust_pickle: bool, seed: int = 0
+) -> "LoadedModel":
+    from netdissect.networks.load import load_model, parse_arguments
+
+    return load_model(
+        spec, arguments=parse_arguments(arguments or []), weights=weights, trust_pickle=trust_pickle, seed=seed
+    )
+
+
+def _run(loaded: "LoadedModel", layers: list[str], data: str, out: Path, overwrite: bool, **options: Any) -> None:
+    """Dissects, saves, writes the report, prints the summary."""
+    from netdissect.pipeline import dissect as dissect_model
+    from netdissect.report import write_report
+    from netdissect.results import check_free
+
+    check_free(out, overwrite=overwrite)
+    result = dissect_model(loaded, layers, data, name=out.resolve().name, **options)
+    result.save(out, overwrite=overwrite)
+    page = write_report(result, out / "report")
+    _print_summary(result)
+    print(f"run     {out}\nreport  {page}")
+
+
+def _print_summary(result: "Result") -> None:
+    model, data = result.about["model"], result.about["data"]
+    print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
+    for layer in result.layers.values():
+        counts = layer.summary()
+        print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
+        rows = []
+        for category in layer.categories:
+            label, every = (counts[way]["categories"][category] for way in ("by_label", "by_category"))
+            rows.append([category, label["detectors"], label["unique"], every["detectors"], every["unique"]])
+        rows.append(
+            ["all", counts["by_label"]["detectors"], counts["by_label"]["unique"], "", counts["by_category"]["unique"]]
+        )
+        _table(["category", "detectors by label", "unique", "by category", "unique"], rows)
+        best = [
+            [row.unit, row.concept, row.category, f"{row.iou:.3f}", f"{row.iou_ceiling:.2f}"]
+            for row in layer.labels.head(5).itertuples()
+        ]
+        _table(["unit", "concept", "category", "IoU", "ceiling"], best)
+    for note in result.notes:
+        print(f"\nnote: {note}")
+    print()
+
+
+def _table(header: list[str], rows: list[list[Any]]) -> None:
+    """Aligned columns; numbers to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place, name in enumerate(header):
+        numbers = rows and all(isinstance(row[place], int | float) or row[place] == "" for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(str, row))
+    console = Console(markup=False, highlight=False, emoji=False)
+    # A pipe has no width: lines there are as long as they need to be.
+    console.print(table, width=None if console.is_terminal else 400)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    height, separator, width = text.partition("x")
+    if not height.isdecimal() or (separator and not width.isdecimal()):
+        raise NetdissectError(f"--size {text!r}: a number of pixels, or HEIGHTxWIDTH")
+    return (int(height), int(width or height))
+
+
+def _numbers(text: str | None, option: str) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise NetdissectError(f"{option} {text!r}: a number, or three with commas between") from None
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"netdissect: {message}", file=sys.stderr)
+    sys.exit(status)

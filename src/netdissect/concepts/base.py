@@ -1,0 +1,105 @@
+"""What the engine asks of a concept dataset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int32
+from PIL import Image
+
+from netdissect.types import Concept
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The concepts of one image.
+
+    ``maps`` holds concept numbers, one per pixel and label layer, 0 where a pixel carries none; there may be no layers.
+    ``whole`` holds the numbers of the concepts that cover the whole image.
+    """
+
+    maps: Int32[np.ndarray, "l sh sw"]
+    whole: tuple[int, ...] = ()
+
+
+@runtime_checkable
+class ConceptDataset(Protocol):
+    """Images whose pixels are labelled with concepts.
+
+    ``concepts`` ascend by number and list every number that ``labels`` may return. All label maps have ``label_shape``
+    (sh, sw); an image may have any size, and is squashed, never cropped, to the network's.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def concepts(self) -> tuple[Concept, ...]: ...
+
+    @property
+    def label_shape(self) -> tuple[int, int]: ...
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> Image.Image:
+        """The image in RGB. Raises ``BadSampleError`` if it cannot be read."""
+        ...
+
+    def labels(self, index: int) -> Labels:
+        """The concepts of the image. Raises ``BadSampleError`` if they cannot be read."""
+        ...
+
+    def image_name(self, index: int) -> str:
+        """What a person calls the image: a file name, say."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A hash of the dataset: another one where images or labels were exchanged."""
+        ...
+
+
+class Subset:
+    """Some images of a dataset, in the given order; itself a ``ConceptDataset``."""
+
+    def __init__(self, data: ConceptDataset, indices: Sequence[int]) -> None:
+        self._data = data
+        self._indices = tuple(indices)
+
+    @property
+    def name(self) -> str:
+        return self._data.name
+
+    @property
+    def concepts(self) -> tuple[Concept, ...]:
+        return self._data.concepts
+
+    @property
+    def label_shape(self) -> tuple[int, int]:
+        return self._data.label_shape
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def image(self, index: int) -> Image.Image:
+        return self._data.image(self._indices[index])
+
+    def labels(self, index: int) -> Labels:
+        return self._data.labels(self._indices[index])
+
+    def image_name(self, index: int) -> str:
+        return self._data.image_name(self._indices[index])
+
+    def fingerprint(self) -> str:
+        return self._data.fingerprint()
+
+
+def sample(data: ConceptDataset, limit: int, seed: int) -> ConceptDataset:
+    """At most ``limit`` images of ``data``, drawn without replacement by ``seed``, in the dataset's order.
+
+    Drawn rather than taken from the front, since the first images of a folder are often frames of one film.
+    """
+    if limit >= len(data):
+        return data
+    drawn = np.random.default_rng(seed).choice(len(data), size=limit, replace=False)
+    return Subset(data, sorted(int(index) for index in drawn))

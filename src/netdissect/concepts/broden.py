@@ -1,0 +1,113 @@
+"""The published Broden, and any directory laid out like it.
+
+``index.csv`` lists the images with, per category, label maps and whole-image concepts; ``label.csv`` numbers the
+concepts; ``category.csv`` names the categories; ``c_<category>.csv`` say how much of each category a concept covers.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from netdissect.concepts.base import Labels
+from netdissect.concepts.files import fingerprint, read_image, read_label_colors, read_number, read_table
+from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
+
+
+class BrodenDataset:
+    """A directory in Broden's layout, of any resolution and with any categories; a ``ConceptDataset``.
+
+    Raises ``NetdissectError`` if a table or a column is missing, and ``BadSampleError`` while reading images.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.categories = tuple(row["name"] for row in read_table(self.root / "category.csv", ["name"]))
+        self.concepts = _read_concepts(self.root, self.categories)
+        self._listed = np.array([UNLABELLED, *(concept.number for concept in self.concepts)])
+        index = self.root / "index.csv"
+        self._rows = read_table(index, ["image", "sh", "sw", *self.categories])
+        if not self._rows:
+            raise NetdissectError(f"{index}: lists no images")
+        shapes = {(row["sh"], row["sw"]) for row in self._rows}
+        if len(shapes) > 1:
+            raise NetdissectError(f"{index}: label maps of several sizes (sh, sw): {sorted(shapes)[:3]}")
+        height, width = shapes.pop()
+        self.label_shape = (read_number(height, index, "sh"), read_number(width, index, "sw"))
+
+    @property
+    def name(self) -> str:
+        return self.root.resolve().name
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def image(self, index: int) -> Image.Image:
+        return read_image(self.root / "images" / self._rows[index]["image"])
+
+    def labels(self, index: int) -> Labels:
+        row = self._rows[index]
+        maps: list[np.ndarray] = []
+        whole: list[int] = []
+        for category in self.categories:
+            for item in filter(None, (part.strip() for part in row[category].split(";"))):
+                if item.isdecimal():
+                    whole.append(int(item))
+                else:
+                    maps.append(self._read_map(self.root / "images" / item))
+        numbers = np.unique(np.concatenate([np.ravel(whole), *map(np.unique, maps)]).astype(np.int64))
+        unlisted = np.setdiff1d(numbers, self._listed)
+        if unlisted.size:
+            raise NetdissectError(f"{self.root / 'index.csv'}: {row['image']}: label {unlisted[0]} is not in label.csv")
+        stack = np.stack(maps) if maps else np.zeros((0, *self.label_shape), dtype=np.int32)
+        return Labels(stack, tuple(dict.fromkeys(number for number in whole if number != UNLABELLED)))
+
+    def image_name(self, index: int) -> str:
+        return self._rows[index]["image"]
+
+    def fingerprint(self) -> str:
+        tables = [self.root / name for name in ("index.csv", "label.csv", "category.csv")]
+        tables += [self.root / f"c_{category}.csv" for category in self.categories]
+        return fingerprint(self.root, tables, (self.root / "images" / row["image"] for row in self._rows))
+
+    def _read_map(self, path: Path) -> np.ndarray:
+        pixels = read_label_colors(path)
+        if pixels.shape != self.label_shape:
+            raise BadSampleError(
+                f"{path}: the label map is {pixels.shape}, index.csv says (sh, sw) = {self.label_shape}"
+            )
+        return pixels
+
+
+def _read_concepts(root: Path, categories: tuple[str, ...]) -> tuple[Concept, ...]:
+    """The rows of ``label.csv``, each with its primary category."""
+    table = root / "label.csv"
+    primary = _primary_categories(root, categories)
+    concepts: dict[int, Concept] = {}
+    for row in read_table(table, ["number", "name"]):
+        number = read_number(row["number"], table, "number")
+        if number in concepts or number == UNLABELLED:
+            raise NetdissectError(f"{table}: number {number} is listed twice or is that of unlabelled pixels")
+        if number not in primary:
+            raise NetdissectError(f"{table}: concept {number} ({row['name']}) stands in none of the c_*.csv files")
+        synonyms = tuple(filter(None, (part.strip() for part in row.get("syns", "").split(";"))))
+        concepts[number] = Concept(number, row["name"], primary[number], synonyms)
+    if not concepts:
+        raise NetdissectError(f"{table}: lists no concepts")
+    return tuple(concepts[number] for number in sorted(concepts))
+
+
+def _primary_categories(root: Path, categories: tuple[str, ...]) -> dict[int, str]:
+    """Per concept number the category where its coverage is highest, ties to the later one of ``category.csv``."""
+    best: dict[int, tuple[float, str]] = {}
+    for category in categories:
+        table = root / f"c_{category}.csv"
+        for row in read_table(table, ["number", "coverage"]):
+            number = read_number(row["number"], table, "number")
+            try:
+                coverage = float(row["coverage"])
+            except ValueError:
+                raise NetdissectError(f"{table}: coverage {row['coverage']!r} is not a number") from None
+            if number not in best or coverage >= best[number][0]:
+                best[number] = (coverage, category)
+    return {number: category for number, (_, category) in best.items()}

@@ -1,0 +1,82 @@
+"""Reading tables, images and label maps, with errors that name the file."""
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int32, UInt8
+from PIL import Image
+
+from netdissect.types import BadSampleError, NetdissectError, one_line
+
+
+def read_table(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header, values stripped; ``NetdissectError`` if a needed column is absent."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = [name.strip() for name in reader.fieldnames or ()]
+            missing = [name for name in needed if name not in header]
+            if missing:
+                raise NetdissectError(f"{path}: no column {', '.join(missing)} (it has {', '.join(header) or 'none'})")
+            reader.fieldnames = header
+            return [{key: (value or "").strip() for key, value in row.items() if key is not None} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
+
+
+def read_number(text: str, path: Path, what: str) -> int:
+    """``text`` as a whole number; raises ``NetdissectError`` naming the file and the column."""
+    try:
+        return int(text)
+    except ValueError:
+        raise NetdissectError(f"{path}: {what} {text!r} is not a whole number") from None
+
+
+def read_image(path: Path) -> Image.Image:
+    """The image in RGB; raises ``BadSampleError``."""
+    return _open(path, "image").convert("RGB")
+
+
+def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
+    """A label map of one channel (grey or palette), a class index per pixel; raises ``BadSampleError``."""
+    pixels = np.asarray(_open(path, "label map"))
+    if pixels.ndim != 2:
+        raise BadSampleError(f"{path}: a label map has one channel of class indices, this has {pixels.shape[2]}")
+    return pixels.astype(np.int32)
+
+
+def read_label_colors(path: Path) -> Int32[np.ndarray, "h w"]:
+    """A label map as Broden stores it, R + 256 G per pixel; raises ``BadSampleError``."""
+    pixels: UInt8[np.ndarray, "h w 3"] = np.asarray(_open(path, "label map").convert("RGB"))
+    return pixels[:, :, 0].astype(np.int32) + 256 * pixels[:, :, 1].astype(np.int32)
+
+
+def squash(pixels: Int32[np.ndarray, "h w"], shape: tuple[int, int]) -> Int32[np.ndarray, "sh sw"]:
+    """A label map at another size: each pixel takes the label under its own centre."""
+    rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(shape, pixels.shape, strict=True))
+    return pixels[rows[:, None], columns[None, :]]
+
+
+def fingerprint(root: Path, tables: Iterable[Path], files: Iterable[Path]) -> str:
+    """A hash of the tables' contents and of the files' paths below ``root`` and sizes. Pixels are not read for it."""
+    digest = hashlib.sha256()
+    for table in tables:
+        digest.update(f"{table.name}\n".encode() + table.read_bytes())
+    for file in files:
+        size = file.stat().st_size if file.is_file() else -1
+        digest.update(f"{file.relative_to(root).as_posix()} {size}\n".encode())
+    return digest.hexdigest()
+
+
+def _open(path: Path, what: str) -> Image.Image:
+    if not path.is_file():
+        raise BadSampleError(f"{path}: the {what} is missing")
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadSampleError(f"{path}: the {what} cannot be read: {one_line(error)}") from error

@@ -1,0 +1,173 @@
+"""A folder of images and masks: ``images/``, ``labels/`` and ``classes.csv``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from netdissect.concepts.base import Labels
+from netdissect.concepts.files import fingerprint, read_image, read_indices, read_number, read_table, squash
+from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+#: Class names that say that the class is none, in lower case and without punctuation.
+NO_CONCEPT_NAMES = frozenset(
+    [
+        "unlabelled",
+        "unlabeled",
+        "unlabel",
+        "unannotated",
+        "unknown",
+        "undefined",
+        "unspecified",
+        "void",
+        "ignore",
+        "ignored",
+        "dontcare",
+        "none",
+        "nolabel",
+    ]
+)
+
+#: The index that label maps of most datasets keep for pixels to be ignored.
+IGNORED_INDEX = 255
+
+
+class FolderDataset:
+    """Images in ``images/``, label maps of the same stem in ``labels/`` (PNG of class indices); a ``ConceptDataset``.
+
+    ``classes.csv`` (``index,name[,category]``), in the folder or its parent, names the indices; concept numbers are
+    the indices plus one, since index 0 is a class like any other. Indices whose names say so (unlabelled, void, ...),
+    255 and ``ignore_index`` carry no concept. Label maps are squashed to ``label_shape`` by nearest neighbour.
+
+    Raises ``NetdissectError`` if images and label maps do not pair up, unless ``skip_bad``: then reading the ones
+    without a partner raises ``BadSampleError``.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        label_shape: tuple[int, int] = (112, 112),
+        ignore_index: Sequence[int] = (),
+        skip_bad: bool = False,
+    ) -> None:
+        self.root = Path(root)
+        self.label_shape = label_shape
+        self.classes = _find_classes(self.root)
+        self.concepts, self._numbers = _read_classes(self.classes, {IGNORED_INDEX, *ignore_index})
+        self._images = _by_stem(self.root / "images", IMAGE_SUFFIXES)
+        self._labels = _by_stem(self.root / "labels", (".png",))
+        self._stems = sorted(set(self._images) | set(self._labels))
+        if not self._stems:
+            raise NetdissectError(f"{self.root}: no images in images/ and no label maps in labels/")
+        if not skip_bad:
+            self._check_pairs()
+
+    @property
+    def name(self) -> str:
+        folder = self.root.resolve()
+        return folder.name if self.classes.parent.resolve() == folder else f"{folder.parent.name}/{folder.name}"
+
+    def __len__(self) -> int:
+        return len(self._stems)
+
+    def image(self, index: int) -> Image.Image:
+        return read_image(self._path(self._images, index, "image"))
+
+    def labels(self, index: int) -> Labels:
+        path = self._path(self._labels, index, "label map")
+        indices = read_indices(path)
+        self._check_shape(indices.shape, index, path)
+        top = int(indices.max(initial=0))
+        if indices.min(initial=0) < 0 or top >= len(self._numbers) or (self._numbers[indices] < 0).any():
+            unlisted = [int(i) for i in np.unique(indices) if not 0 <= i < len(self._numbers) or self._numbers[i] < 0]
+            raise NetdissectError(f"{path}: class {unlisted[0]} is not in {self.classes}")
+        return Labels(self._numbers[squash(indices, self.label_shape)][None])
+
+    def image_name(self, index: int) -> str:
+        path = self._images.get(self._stems[index])
+        return path.name if path else self._stems[index]
+
+    def fingerprint(self) -> str:
+        files = [folder[stem] for stem in self._stems for folder in (self._images, self._labels) if stem in folder]
+        return fingerprint(self.root, [self.classes], files)
+
+    def _path(self, folder: dict[str, Path], index: int, what: str) -> Path:
+        stem = self._stems[index]
+        if stem not in folder:
+            partner = (self._images.get(stem) or self._labels[stem]).name
+            raise BadSampleError(f"{self.root}: {partner} has no {what} of the same stem")
+        return folder[stem]
+
+    def _check_pairs(self) -> None:
+        for what, have, partners in (
+            ("label map", self._images, self._labels),
+            ("image", self._labels, self._images),
+        ):
+            alone = [have[stem].name for stem in sorted(set(have) - set(partners))]
+            if alone:
+                raise NetdissectError(
+                    f"{self.root}: {len(self._images)} images and {len(self._labels)} label maps: {len(alone)} without "
+                    f"{what} of the same stem, the first {alone[0]} (--skip-bad leaves them out)"
+                )
+
+    def _check_shape(self, shape: tuple[int, ...], index: int, path: Path) -> None:
+        """Image and label map may differ in size, as both are squashed, but not in their proportions."""
+        image = self._path(self._images, index, "image")
+        try:
+            with Image.open(image) as opened:
+                width, height = opened.size
+        except OSError:
+            return  # the image says itself what is wrong with it, when it is read
+        if abs(width * shape[0] - height * shape[1]) > 0.02 * height * shape[1]:
+            raise NetdissectError(
+                f"{path}: the label map is {shape[1]}x{shape[0]}, its image {width}x{height}: "
+                "they do not lie on each other"
+            )
+
+
+def _find_classes(root: Path) -> Path:
+    for folder in (root, root.resolve().parent):
+        if (folder / "classes.csv").is_file():
+            return folder / "classes.csv"
+    raise NetdissectError(f"{root}: no classes.csv (index,name[,category]) in the folder or its parent")
+
+
+def _read_classes(path: Path, ignored: set[int]) -> tuple[tuple[Concept, ...], np.ndarray]:
+    """The concepts, and per class index its concept number: 0 where it carries none, -1 where no row lists it."""
+    rows = {}
+    for row in read_table(path, ["index", "name"]):
+        index = read_number(row["index"], path, "index")
+        if index in rows or index < 0:
+            raise NetdissectError(f"{path}: index {index} is negative or listed twice")
+        rows[index] = row
+    numbers = np.full(max([*rows, *ignored]) + 1, -1, dtype=np.int32)
+    numbers[[index for index in ignored if index >= 0]] = UNLABELLED
+    concepts: dict[tuple[str, str], Concept] = {}
+    for index in sorted(set(rows) - ignored):
+        name, category = rows[index]["name"], rows[index].get("category") or "object"
+        plain = "".join(letter for letter in name.lower() if letter.isalnum())
+        if not plain or plain in NO_CONCEPT_NAMES:
+            numbers[index] = UNLABELLED
+            continue
+        # Two indices of one name are one concept.
+        concept = concepts.setdefault((name, category), Concept(index + 1, name, category))
+        numbers[index] = concept.number
+    if not concepts:
+        raise NetdissectError(f"{path}: lists no class that carries a concept")
+    return tuple(concepts.values()), numbers
+
+
+def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise NetdissectError(f"{folder}: no such folder")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in suffixes and not path.name.startswith("."):
+            if path.stem in found:
+                raise NetdissectError(f"{folder}: {found[path.stem].name} and {path.name} have the same stem")
+            found[path.stem] = path
+    return found

@@ -1,0 +1,1 @@
+"""Thresholds, masks and tallies: functions of tensors, on whatever device these are."""

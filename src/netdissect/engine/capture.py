@@ -1,0 +1,59 @@
+"""What chosen layers return while a network runs. Every hook lives in a ``with``."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from netdissect.types import NetdissectError
+
+
+@contextmanager
+def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """A dict that each forward pass fills with a copy of what each layer returned.
+
+    A copy, since the next module may work in place. Clear the dict between passes; a layer that finds its place taken
+    was called twice in one pass, and raises ``NetdissectError``. The hooks are gone when the block ends.
+    """
+    outputs: dict[str, Any] = {}
+    hooks = []
+    try:
+        for layer in layers:
+            hooks.append(model.get_submodule(layer).register_forward_hook(_keep(layer, outputs)))
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _keep(layer: str, outputs: dict[str, Any]) -> Callable[[nn.Module, Any, Any], None]:
+    def hook(module: nn.Module, args: Any, output: Any) -> None:
+        if layer in outputs:
+            raise NetdissectError(f"layer {layer} is called more than once in a pass: its outputs cannot be told apart")
+        outputs[layer] = output.detach().clone() if isinstance(output, Tensor) else output
+
+    return hook
+
+
+def activation_maps(layer: str, output: Any, images: int) -> Float[Tensor, "n u h w"]:
+    """A layer's output as activation maps in float32; a vector ``(n, u)`` gives maps of one position.
+
+    Raises ``NetdissectError`` if it is neither.
+    """
+    if not isinstance(output, Tensor):
+        raise NetdissectError(
+            f"layer {layer} returns a {type(output).__name__}, neither a map (n,u,h,w) nor a vector (n,u)"
+        )
+    if output.ndim not in (2, 4) or output.shape[0] != images or not output.is_floating_point():
+        shape = ",".join(map(str, output.shape))
+        raise NetdissectError(
+            f"layer {layer} returns {str(output.dtype).removeprefix('torch.')} ({shape}) for {images} images, "
+            "neither a map (n,u,h,w) nor a vector (n,u)"
+        )
+    if output.numel() == 0:
+        raise NetdissectError(f"layer {layer} returns an empty map ({','.join(map(str, output.shape))})")
+    maps = output if output.ndim == 4 else output[:, :, None, None]
+    return maps.to(torch.float32).contiguous()

@@ -1,0 +1,69 @@
+"""Masks: where a unit's activation map, upsampled to the label maps' resolution, exceeds its threshold.
+
+Interpolation is separable and linear. Between neighbours ``a`` and ``b`` it is ``a + weight * (b - a)``, first along
+the width, then along the height, each operation rounded to float32. Written so, no interpolated value exceeds the
+larger neighbour (``weight`` is a fraction of small whole numbers below 1, never close to it), a constant map stays
+constant to the last bit, and the result does not depend on the device, the batch or the number of threads.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How each of ``m`` output positions of an axis lies between two neighbours of the input."""
+
+    lower: Int64[Tensor, " m"]
+    upper: Int64[Tensor, " m"]
+    weight: Float[Tensor, " m"]  # that of the upper neighbour, in [0, 1)
+
+
+#: Input length, output length and device to the sampling of one axis.
+Alignment = Callable[[int, int, torch.device], Sampling]
+
+
+def stretch(length: int, out: int, device: torch.device) -> Sampling:
+    """Input stretched over the output: output position ``j`` lies at ``(j + 0.5) * length / out - 0.5``, clamped.
+
+    The usual ``align_corners=False``. Positions are fractions of whole numbers, rounded once, at the end.
+    """
+    numerator = ((2 * torch.arange(out) + 1) * length - out).clamp(min=0)
+    lower = (numerator // (2 * out)).clamp(max=length - 1)
+    weight = ((numerator - 2 * out * lower).double() / (2 * out)).float()
+    upper = (lower + 1).clamp(max=length - 1)
+    weight = torch.where(upper > lower, weight, torch.zeros(()))
+    return Sampling(lower.to(device), upper.to(device), weight.to(device))
+
+
+ALIGNMENTS: dict[str, Alignment] = {"stretch": stretch}
+
+
+def upsample(
+    maps: Float[Tensor, "m h w"], shape: tuple[int, int], align: Alignment = stretch
+) -> Float[Tensor, "m sh sw"]:
+    """Bilinear interpolation of ``maps`` at the label pixels."""
+    rows = align(maps.shape[1], shape[0], maps.device)
+    columns = align(maps.shape[2], shape[1], maps.device)
+    wide = _interpolate(maps, columns, 2, columns.weight)
+    return _interpolate(wide, rows, 1, rows.weight[:, None])
+
+
+def unit_masks(
+    maps: Float[Tensor, "m h w"],
+    thresholds: Float[Tensor, " m"],
+    shape: tuple[int, int],
+    align: Alignment = stretch,
+) -> Bool[Tensor, "m sh sw"]:
+    """Where each upsampled map is greater than its threshold."""
+    return upsample(maps, shape, align) > thresholds[:, None, None]
+
+
+def _interpolate(maps: Tensor, sampling: Sampling, dim: int, weight: Tensor) -> Tensor:
+    lower = maps.index_select(dim, sampling.lower)
+    upper = maps.index_select(dim, sampling.upper)
+    return upper.sub_(lower).mul_(weight).add_(lower)

@@ -1,0 +1,196 @@
+"""From a network and a dataset to thresholds, tallies and top images: two passes over the images.
+
+The first finds the exact thresholds, the second counts. Nothing that is kept grows with the number of images, the
+tails excepted, which hold ``floor(q*N) + 1`` values a unit.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from netdissect.engine.batches import Batch, Reader
+from netdissect.engine.capture import activation_maps, capture
+from netdissect.engine.mask import ALIGNMENTS, Alignment
+from netdissect.engine.tally import Concepts, Tally
+from netdissect.engine.threshold import UpperTail, threshold_rank
+from netdissect.engine.top import Extent, Histogram, TopImages
+from netdissect.types import NetdissectError
+
+#: What is being done, images done, images in all.
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What two passes found of one layer."""
+
+    thresholds: Float[Tensor, " u"]
+    tally: Tally
+    top: TopImages
+    histogram: Histogram
+
+
+@dataclass
+class _FirstPass:
+    """What the first pass gathers of one layer."""
+
+    tail: UpperTail
+    top: TopImages
+    extent: Extent
+
+    @classmethod
+    def empty(cls, maps: Float[Tensor, "n u h w"], images: int, quantile: float, top_images: int) -> "_FirstPass":
+        _, units, height, width = maps.shape
+        capacity = threshold_rank(quantile, images * height * width) + 1
+        return cls(
+            UpperTail.empty(units, capacity, maps.device),
+            TopImages.empty(units, height, width, min(top_images, images), maps.device),
+            Extent.empty(units, maps.device),
+        )
+
+    def update(self, images: Tensor, maps: Float[Tensor, "n u h w"]) -> None:
+        values = _by_unit(maps)
+        self.tail.update(values)
+        self.extent.update(values)
+        self.top.update(images, maps)
+
+
+def measure(
+    model: nn.Module,
+    layers: Sequence[str],
+    reader: Reader,
+    concepts: Concepts,
+    *,
+    quantile: float,
+    align: str = "stretch",
+    device: torch.device,
+    top_images: int = 15,
+    on_progress: OnProgress = lambda doing, done, total: None,
+) -> dict[str, Measurement]:
+    """Dissects ``layers`` of ``model`` over the images of ``reader``.
+
+    The model is run in evaluation mode on ``device`` and put back as it was. Raises ``NetdissectError`` for a layer
+    whose output is not a map or a vector, that is not finite, or that is called twice in a pass; ``BadSampleError``
+    for an image that cannot be read.
+    """
+    passes = partial(_passes, model, reader=reader, device=device, on_progress=on_progress)
+    with _prepared(model, device), capture(model, layers) as outputs:
+        first: dict[str, _FirstPass] = {}
+        for batch, maps in passes(outputs, layers, doing="thresholds"):
+            for layer in layers:
+                _check_finite(layer, maps[layer], batch, reader)
+                if layer not in first:
+                    first[layer] = _FirstPass.empty(maps[layer], len(reader.data), quantile, top_images)
+                _check_shape(layer, maps[layer], first[layer])
+                images = torch.tensor(batch.indices, device=maps[layer].device)
+                first[layer].update(images, maps[layer])
+        if not first:
+            raise NetdissectError(f"{reader.data.name}: none of its {len(reader.data)} images can be read")
+        thresholds = {layer: first[layer].tail.compute(quantile) for layer in layers}
+        tallies = {layer: Tally.zeros(len(t), concepts, t.device) for layer, t in thresholds.items()}
+        histograms = {layer: Histogram.empty(f.extent.low, f.extent.high) for layer, f in first.items()}
+        for batch, maps in passes(outputs, layers, doing="concepts"):
+            for layer in layers:
+                histograms[layer].update(_by_unit(maps[layer]))
+            _count(tallies, maps, thresholds, batch, concepts, ALIGNMENTS[align])
+    return {
+        layer: Measurement(thresholds[layer], tallies[layer], first[layer].top, histograms[layer]) for layer in layers
+    }
+
+
+def _count(
+    tallies: dict[str, Tally],
+    maps: dict[str, Tensor],
+    thresholds: dict[str, Tensor],
+    batch: Batch,
+    concepts: Concepts,
+    align: Alignment,
+) -> None:
+    for place, labels in enumerate(batch.labels):
+        cover = concepts.cover(labels, next(iter(maps.values())).device)
+        for layer, tally in tallies.items():
+            tally.update(maps[layer][place], thresholds[layer], cover, concepts.label_shape, align)
+
+
+def _passes(
+    model: nn.Module,
+    outputs: dict[str, Any],
+    layers: Sequence[str],
+    *,
+    reader: Reader,
+    device: torch.device,
+    doing: str,
+    on_progress: OnProgress,
+) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
+    """One pass over the images: each batch with the activation maps of every layer, in float32."""
+    # Counting needs operations that MPS lacks or limits; its memory is the CPU's, so that moving costs little.
+    counting = torch.device("cpu") if device.type == "mps" else device
+    total = len(reader.data)
+    on_progress(doing, 0, total)
+    for batch in reader:
+        outputs.clear()
+        _forward(model, batch.images.to(device))
+        for layer in layers:
+            if layer not in outputs:
+                raise NetdissectError(f"layer {layer} is not used in the network's forward pass")
+        maps = {layer: activation_maps(layer, outputs[layer], len(batch.indices)) for layer in layers}
+        yield batch, {layer: of_layer.to(counting) for layer, of_layer in maps.items()}
+        on_progress(doing, batch.indices[-1] + 1, total)
+    on_progress(doing, total, total)
+
+
+def _forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
+    try:
+        with torch.no_grad():
+            model(images)
+    except NetdissectError:
+        raise
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise NetdissectError(
+                f"out of memory with {len(images)} images at a time: a smaller batch size helps"
+            ) from error
+        size = "x".join(map(str, images.shape[2:]))
+        raise NetdissectError(f"the network cannot take images of {size}: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """The model on ``device`` and in evaluation mode; every module's mode and the device are put back afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    home = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), device)
+    try:
+        model.eval()
+        if home != device:
+            model.to(device)
+        yield
+    finally:
+        if home != device:
+            model.to(home)
+        for module, training in modes.items():
+            module.training = training
+
+
+def _by_unit(maps: Float[Tensor, "n u h w"]) -> Float[Tensor, "u m"]:
+    return maps.transpose(0, 1).flatten(1)
+
+
+def _check_finite(layer: str, maps: Float[Tensor, "n u h w"], batch: Batch, reader: Reader) -> None:
+    finite = maps.isfinite().flatten(1).all(dim=1)
+    if not bool(finite.all()):
+        image = batch.indices[int(finite.logical_not().nonzero()[0, 0])]
+        raise NetdissectError(f"layer {layer} has NaN or infinite activations on image {reader.data.image_name(image)}")
+
+
+def _check_shape(layer: str, maps: Float[Tensor, "n u h w"], first: _FirstPass) -> None:
+    units, _, height, width = first.top.maps.shape
+    if maps.shape[1:] != (units, height, width):
+        raise NetdissectError(
+            f"layer {layer} changes its shape from ({units},{height},{width}) to {tuple(maps.shape[1:])} between images"
+        )

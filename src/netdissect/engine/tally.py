@@ -1,0 +1,113 @@
+"""The tally: pixel counts of masks and concepts, summed over the dataset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from netdissect.concepts.base import Labels
+from netdissect.engine.mask import Alignment, stretch, unit_masks
+from netdissect.types import Concept, NetdissectError, sorted_categories
+
+#: Float32 counts whole numbers exactly up to here, so that pixels can be counted by a matrix product.
+MOST_LABEL_PIXELS = 2**24
+
+#: Upsampled values held at a time.
+_CHUNK = 2**22
+
+
+@dataclass(frozen=True)
+class Cover:
+    """The concepts of one image, as the tally counts them.
+
+    ``columns`` are the concepts present, ``pixels`` is 1 where a pixel carries the concept (once, in however many label
+    layers), ``categories`` tells which categories the image carries a label of.
+    """
+
+    columns: Int64[Tensor, " m"]
+    pixels: Float[Tensor, "m p"]
+    categories: Bool[Tensor, " k"]
+
+
+class Concepts:
+    """The concepts to be counted: a column of the tally for each, and its category's place among ``categories``."""
+
+    def __init__(self, concepts: Sequence[Concept], label_shape: tuple[int, int]) -> None:
+        if label_shape[0] * label_shape[1] > MOST_LABEL_PIXELS:
+            raise NetdissectError(f"label maps of {label_shape} pixels are too large: at most 2**24 pixels are counted")
+        self.concepts = tuple(concepts)
+        self.label_shape = label_shape
+        self.categories = sorted_categories({concept.category for concept in concepts})
+        self.category_of = np.array([self.categories.index(concept.category) for concept in concepts], dtype=np.int64)
+        self._column_of = np.full(max((concept.number for concept in concepts), default=0) + 1, -1, dtype=np.int64)
+        self._column_of[[concept.number for concept in concepts]] = np.arange(len(concepts))
+
+    def cover(self, labels: Labels, device: torch.device) -> Cover:
+        """What ``labels`` say of the concepts to be counted; other numbers do not count."""
+        if labels.maps.shape[1:] != self.label_shape:
+            raise NetdissectError(f"label maps of {labels.maps.shape[1:]}, where the dataset says {self.label_shape}")
+        maps = labels.maps.reshape(len(labels.maps), self.label_shape[0] * self.label_shape[1])
+        present = np.unique(np.concatenate([np.unique(maps), np.array(labels.whole, dtype=np.int64)])).astype(np.int64)
+        present = present[(present > 0) & (present < len(self._column_of))]
+        present = present[self._column_of[present] >= 0]
+        columns = self._column_of[present]
+        pixels = torch.zeros(len(present), self.label_shape[0] * self.label_shape[1], device=device)
+        numbers = torch.from_numpy(present).to(device)[:, None]
+        for layer in torch.from_numpy(maps).to(device):
+            pixels[layer == numbers] = 1
+        pixels[torch.from_numpy(np.isin(present, labels.whole)).to(device)] = 1
+        carried = np.zeros(len(self.categories), dtype=bool)
+        carried[self.category_of[columns]] = True
+        return Cover(torch.from_numpy(columns).to(device), pixels, torch.from_numpy(carried).to(device))
+
+
+@dataclass
+class Tally:
+    """Counts of label pixels: ``update`` with an image, add two, IoU follows by ``engine.iou``.
+
+    ``intersection[u, c]`` pixels in both the unit's mask and the concept; ``unit_area[u, k]`` pixels of the mask over
+    the images that carry a label of category ``k``; ``concept_area[c]`` the concept's pixels; ``concept_images[c]`` the
+    images that show it.
+    """
+
+    intersection: Int64[Tensor, "u c"]
+    unit_area: Int64[Tensor, "u k"]
+    concept_area: Int64[Tensor, " c"]
+    concept_images: Int64[Tensor, " c"]
+
+    @classmethod
+    def zeros(cls, units: int, concepts: Concepts, device: torch.device | None = None) -> "Tally":
+        def count(*shape: int) -> Tensor:
+            return torch.zeros(shape, dtype=torch.int64, device=device)
+
+        columns = len(concepts.concepts)
+        return cls(count(units, columns), count(units, len(concepts.categories)), count(columns), count(columns))
+
+    def update(
+        self,
+        maps: Float[Tensor, "u h w"],
+        thresholds: Float[Tensor, " u"],
+        cover: Cover,
+        label_shape: tuple[int, int],
+        align: Alignment = stretch,
+    ) -> None:
+        """Counts one image. Units that exceed their threshold nowhere in it are not upsampled: their mask is empty."""
+        self.concept_area[cover.columns] += cover.pixels.sum(dim=1).long()
+        self.concept_images[cover.columns] += 1
+        firing = (maps.amax(dim=(1, 2)) > thresholds).nonzero()[:, 0]
+        pixels = label_shape[0] * label_shape[1]
+        for units in firing.split(max(1, _CHUNK // pixels)):
+            masks = unit_masks(maps[units], thresholds[units], label_shape, align).reshape(len(units), pixels).float()
+            self.intersection[units[:, None], cover.columns[None]] += (masks @ cover.pixels.T).long()
+            self.unit_area[units] += masks.sum(dim=1).long()[:, None] * cover.categories[None]
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.intersection + other.intersection,
+            self.unit_area + other.unit_area,
+            self.concept_area + other.concept_area,
+            self.concept_images + other.concept_images,
+        )

@@ -1,0 +1,233 @@
+"""A run: the results of some layers, the images shown with them, how it was made; saved and loaded.
+
+RUN/run.json                format version, model, dataset, options, versions, timings
+RUN/<layer>/units.parquet   a row per unit and category
+RUN/<layer>/tally.npz       the raw counts
+RUN/<layer>/top.parquet     a row per unit and rank: image, activation, position
+RUN/<layer>/top.npz         the maps of those (unit, image) pairs, and each unit's histogram
+RUN/images/                 the images shown, each once, small
+"""
+
+import html
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from netdissect.results.layer import LayerResult
+from netdissect.types import Concept, NetdissectError, one_line
+
+#: The layout of a run on disk. A reader refuses another.
+FORMAT_VERSION = 1
+
+_TALLY = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images")
+_TOP = {"maps": "top_maps", "histogram": "histogram", "low": "low", "high": "high"}
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """An image of the dataset, small, as a person sees it."""
+
+    name: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run: one ``LayerResult`` per layer, the images its units are shown with, and how it was made.
+
+    ``images`` maps the index in the dataset of each image among the top ones to what is shown of it; ``about`` is plain
+    data: model, dataset, options, versions, timings.
+    """
+
+    name: str
+    layers: Mapping[str, LayerResult]
+    images: Mapping[int, ShownImage]
+    about: Mapping[str, Any]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the result should know: units without a mask, concepts out of reach, images left out."""
+        return list(self.about.get("notes", ()))
+
+    def __getitem__(self, layer: str) -> LayerResult:
+        return self.layers[layer]
+
+    def summary(self) -> dict[str, Any]:
+        """The counts of every layer as plain data."""
+        return {"name": self.name, "layers": [layer.summary() for layer in self.layers.values()]}
+
+    def _repr_html_(self) -> str:
+        parts = [f"<h3>{html.escape(self.name)}</h3>", *(f"<p><i>{html.escape(note)}</i></p>" for note in self.notes)]
+        for layer in self.layers.values():
+            counts = layer.summary()
+            parts.append(
+                f"<p><b>{html.escape(layer.layer)}</b>: {counts['units']} units, "
+                f"{counts['by_label']['detectors']} detectors of {counts['by_label']['unique']} concepts by label, "
+                f"{counts['by_category']['unique']} unique by category</p>"
+            )
+            columns = ["unit", "category", "concept", "iou", "iou_ceiling"]
+            parts.append(layer.labels[columns].head(10).to_html(index=False, float_format="{:.3f}".format))
+        return "".join(parts)
+
+    def save(self, out: str | Path, *, overwrite: bool = False) -> Path:
+        """Writes the run to the directory ``out``, whole or not at all: beside it first, then renamed.
+
+        Raises ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
+        """
+        out = Path(out)
+        check_free(out, overwrite=overwrite)
+        with _staged(out) as stage:
+            for place, layer in enumerate(self.layers.values()):
+                _save_layer(layer, stage / _folder_of(place, layer.layer), self.images)
+            (stage / "images").mkdir()
+            for index, image in self.images.items():
+                (stage / "images" / f"{index}.jpg").write_bytes(image.jpeg)
+            (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
+        return out
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Result":
+        """The run in the directory ``path``. Raises ``NetdissectError`` if it is none, or of another format version."""
+        root = Path(path)
+        description = _read_description(root)
+        try:
+            concepts = tuple(
+                Concept(item["number"], item["name"], item["category"]) for item in description["concepts"]
+            )
+            layers, names = {}, {}
+            for item in description["layers"]:
+                layer, shown = _load_layer(root / item["folder"], item, concepts)
+                layers[layer.layer] = layer
+                names.update(shown)
+            images = {
+                index: ShownImage(name, (root / "images" / f"{index}.jpg").read_bytes())
+                for index, name in names.items()
+            }
+            return cls(description["name"], layers, images, description["about"])
+        except (OSError, KeyError, ValueError, TypeError) as error:
+            raise NetdissectError(f"{root}: the run is damaged: {type(error).__name__}: {one_line(error)}") from error
+
+    def _description(self) -> dict[str, Any]:
+        first = next(iter(self.layers.values()))
+        return {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "layers": [
+                {
+                    "layer": layer.layer,
+                    "folder": _folder_of(place, layer.layer),
+                    "units": layer.unit_count,
+                    "quantile": layer.quantile,
+                    "iou_threshold": layer.iou_threshold,
+                }
+                for place, layer in enumerate(self.layers.values())
+            ],
+            "about": dict(self.about),
+            "concepts": [{"number": c.number, "name": c.name, "category": c.category} for c in first.concepts],
+        }
+
+
+def check_free(out: Path, *, overwrite: bool) -> None:
+    """Raises ``NetdissectError`` if a run cannot be written to ``out``: asked before the work as well as after it."""
+    if out.exists() or out.is_symlink():
+        if not overwrite:
+            raise NetdissectError(f"{out}: exists already (--overwrite replaces a run)")
+        if not out.is_dir() or (any(out.iterdir()) and not (out / "run.json").is_file()):
+            raise NetdissectError(f"{out}: is not a run, and is not overwritten")
+
+
+def _folder_of(place: int, layer: str) -> str:
+    """The layer's folder: its name, with what file systems do not take in names written as %XX."""
+    folder = quote(layer, safe=" #()[]")[:120]
+    taken = folder.lower() in ("images", "report", "run.json") or folder != quote(layer, safe=" #()[]")
+    return f"{place}-{folder}" if taken else folder
+
+
+def _save_layer(layer: LayerResult, folder: Path, images: Mapping[int, ShownImage]) -> None:
+    folder.mkdir()
+    layer.units.to_parquet(folder / "units.parquet", index=False)
+    np.savez_compressed(folder / "tally.npz", **{name: getattr(layer, name) for name in _TALLY})
+    np.savez_compressed(folder / "top.npz", **{name: getattr(layer, field) for name, field in _TOP.items()})
+    units, ranks = layer.top_image.shape
+    width = layer.top_maps.shape[3]
+    peak = layer.top_maps.reshape(units, ranks, -1).argmax(axis=2).ravel()
+    image = layer.top_image.ravel()
+    top = {
+        "unit": np.repeat(np.arange(units), ranks),
+        "rank": np.tile(np.arange(ranks), units),
+        "image": image,
+        "image_name": [images[int(index)].name for index in image],
+        "activation": layer.top_activation.ravel(),
+        "row": peak // width,
+        "column": peak % width,
+    }
+    pd.DataFrame(top).to_parquet(folder / "top.parquet", index=False)
+
+
+def _load_layer(
+    folder: Path, item: Mapping[str, Any], concepts: tuple[Concept, ...]
+) -> tuple[LayerResult, dict[int, str]]:
+    """The layer's result, and the names of the images among its top ones."""
+    with np.load(folder / "tally.npz") as file:
+        counts = {name: file[name] for name in _TALLY}
+    with np.load(folder / "top.npz") as file:
+        kept = {field: file[name] for name, field in _TOP.items()}
+    top = pd.read_parquet(folder / "top.parquet")
+    shape = kept["top_maps"].shape[:2]
+    layer = LayerResult(
+        layer=item["layer"],
+        concepts=concepts,
+        quantile=item["quantile"],
+        iou_threshold=item["iou_threshold"],
+        top_image=top["image"].to_numpy(np.int64).reshape(shape),
+        top_activation=top["activation"].to_numpy(np.float32).reshape(shape),
+        **counts,
+        **kept,
+    )
+    return layer, dict(zip(top["image"].tolist(), top["image_name"].tolist(), strict=True))
+
+
+def _read_description(root: Path) -> dict[str, Any]:
+    path = root / "run.json"
+    if not path.is_file():
+        raise NetdissectError(f"{root}: not a run (no run.json in it)")
+    try:
+        description = json.loads(path.read_text())
+        version = description["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
+    if version != FORMAT_VERSION:
+        raise NetdissectError(f"{path}: format version {version}; this netdissect reads version {FORMAT_VERSION}")
+    return description
+
+
+@contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """A directory beside ``out`` that takes its place when the block ends well, and vanishes when it does not."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        hidden = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        stage, old = hidden / "new", hidden / "old"
+    except OSError as error:
+        raise NetdissectError(f"{out}: cannot be written: {one_line(error)}") from error
+    try:
+        stage.mkdir()
+        yield stage
+        if out.exists():
+            out.rename(old)
+        stage.rename(out)
+    except OSError as error:
+        raise NetdissectError(f"{out}: cannot be written: {one_line(error)}") from error
+    finally:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        shutil.rmtree(hidden, ignore_errors=True)

@@ -1,0 +1,46 @@
+"""Words that every room of the package shares.
+
+Shape names, one letter each, in docstrings and annotations: ``n`` images, ``u`` units, ``c`` concepts, ``k``
+categories, ``h w`` a layer's positions, ``sh sw`` label pixels, ``H W`` image pixels.
+"""
+
+from dataclasses import dataclass
+
+#: The categories of the paper, in the order of its figures. A dataset may have others.
+CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
+
+#: The label number of pixels without a concept.
+UNLABELLED = 0
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Something a person can name and point at in pixels.
+
+    ``number`` is what label maps hold (from 1; 0 is unlabelled), ``category`` the concept's primary category.
+    """
+
+    number: int
+    name: str
+    category: str
+    synonyms: tuple[str, ...] = ()
+
+
+class NetdissectError(Exception):
+    """Base of every error that the package raises on purpose; its text is one line, made to be shown to a person."""
+
+
+class BadSampleError(NetdissectError):
+    """One image or label map cannot be read. A run may skip it and go on."""
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """The text of ``error`` on one line of at most ``limit`` characters; its type's name where it has no text."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def sorted_categories(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Category names in the paper's order, others after them by name."""
+    known = tuple(name for name in CATEGORIES if name in names)
+    return known + tuple(sorted(set(names) - set(CATEGORIES)))
