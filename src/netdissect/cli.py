@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -23,6 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+#: How many of a layer's units a summary names.
+BEST_SHOWN = 10
 
 ModelArgument = Annotated[
     str,
@@ -61,7 +64,7 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the 
 
 
 def main() -> None:
-    """The entry point: one line and exit status 2 for an error, 130 for Ctrl-C."""
+    """The entry point: one line and exit status 2 for an error of the user's or the data's."""
     debug = "--debug" in sys.argv
     try:
         app(args=[argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="netdissect")
@@ -69,8 +72,6 @@ def main() -> None:
         if debug:
             raise
         _fail(str(error), 2)
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", 130)
     except Exception as error:  # a fault of ours, or a full disk: still one line
         if debug:
             raise
@@ -249,9 +250,14 @@ def _run(loaded: "LoadedModel", layers: list[str], data: str, out: Path, overwri
     from netdissect.results import check_free
 
     check_free(out, overwrite=overwrite)
-    result = dissect_model(loaded, layers, data, name=out.resolve().name, **options)
-    result.save(out, overwrite=overwrite)
-    page = write_report(result, out / "report")
+    written = "nothing was"
+    try:
+        result = dissect_model(loaded, layers, data, name=out.resolve().name, **options)
+        result.save(out, overwrite=overwrite)
+        written = f"the run {out} was, without its report,"
+        page = write_report(result, out / "report")
+    except KeyboardInterrupt:
+        _fail(f"interrupted; {written} written", 130)
     _print_summary(result)
     print(f"run     {out}\nreport  {page}")
 
@@ -272,7 +278,7 @@ def _print_summary(result: "Result") -> None:
         _table(["category", "detectors by label", "unique", "by category", "unique"], rows)
         best = [
             [row.unit, row.concept, row.category, f"{row.iou:.3f}", f"{row.iou_ceiling:.2f}"]
-            for row in layer.labels.head(5).itertuples()
+            for row in layer.labels.head(BEST_SHOWN).itertuples()
         ]
         _table(["unit", "concept", "category", "IoU", "ceiling"], best)
     for note in result.notes:
@@ -315,6 +321,6 @@ def _numbers(text: str | None, option: str) -> list[float] | None:
         raise NetdissectError(f"{option} {text!r}: a number, or three with commas between") from None
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     print(f"netdissect: {message}", file=sys.stderr)
     sys.exit(status)

@@ -24,7 +24,7 @@ def cases(draw):
     shape = (draw(st.integers(1, 9)), draw(st.integers(1, 9)))
     layers = draw(st.integers(0, 3))
     numbers = sorted(draw(st.sets(st.integers(1, 12), min_size=1, max_size=6)))
-    concepts = tuple(Concept(n, f"concept {n}", draw(st.sampled_from(CATEGORIES))) for n in numbers)
+    concepts = [(n, f"concept {n}", draw(st.sampled_from(CATEGORIES))) for n in numbers]
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     kind = draw(st.sampled_from(["normal", "few levels", "rectified"]))
     if kind == "few levels":
@@ -41,6 +41,12 @@ def cases(draw):
         labels.append({"maps": maps, "whole": tuple(n for n in numbers if random.random() < 0.15)})
     quantile = draw(st.sampled_from([0.005, 0.05, 0.1, 0.29, 0.5, 0.9]))
     return activations, labels, concepts, shape, quantile
+
+
+def made(case):
+    """The case with its labels and concepts as objects; made here, as strategies may not touch the random module."""
+    activations, labels, concepts, shape, quantile = case
+    return activations, [Labels(**each) for each in labels], [Concept(*each) for each in concepts], shape, quantile
 
 
 def run(activations, data, quantile, batch_size=4, **options):
@@ -61,8 +67,7 @@ def run(activations, data, quantile, batch_size=4, **options):
 @settings(max_examples=120, deadline=None)
 @given(cases(), st.integers(1, 8))
 def test_counts_equal_the_reference(case, batch_size):
-    activations, labels, concepts, shape, quantile = case
-    labels = [Labels(**image) for image in labels]
+    activations, labels, concepts, shape, quantile = made(case)
     layer = run(activations, MemoryDataset(labels, concepts, shape), quantile, batch_size)
     thresholds, intersection, unit_area, concept_area, iou = reference.dissect(activations, labels, concepts, quantile)
     assert layer.thresholds.tolist() == thresholds
@@ -76,8 +81,7 @@ def test_counts_equal_the_reference(case, batch_size):
 @settings(max_examples=60, deadline=None)
 @given(cases())
 def test_table_names_the_best_concept_of_each_category(case):
-    activations, labels, concepts, shape, quantile = case
-    labels = [Labels(**image) for image in labels]
+    activations, labels, concepts, shape, quantile = made(case)
     layer = run(activations, MemoryDataset(labels, concepts, shape), quantile)
     _, _, _, _, iou = reference.dissect(activations, labels, concepts, quantile)
     table = layer.units

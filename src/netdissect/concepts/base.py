@@ -1,5 +1,6 @@
 """What the engine asks of a concept dataset."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -8,7 +9,7 @@ import numpy as np
 from jaxtyping import Int32
 from PIL import Image
 
-from netdissect.types import Concept
+from netdissect.types import Concept, NetdissectError
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,19 @@ class Subset:
         return self._data.image_name(self._indices[index])
 
     def fingerprint(self) -> str:
-        return self._data.fingerprint()
+        return hashlib.sha256(f"{self._data.fingerprint()} {self._indices}".encode()).hexdigest()
 
 
 def sample(data: ConceptDataset, limit: int, seed: int) -> ConceptDataset:
     """At most ``limit`` images of ``data``, drawn without replacement by ``seed``, in the dataset's order.
 
     Drawn rather than taken from the front, since the first images of a folder are often frames of one film.
+    Raises ``NetdissectError`` if ``limit`` is below 1 or ``seed`` below 0.
     """
+    if limit < 1:
+        raise NetdissectError(f"a limit of {limit} leaves no images")
+    if seed < 0:
+        raise NetdissectError(f"a seed is 0 or greater, not {seed}")
     if limit >= len(data):
         return data
     drawn = np.random.default_rng(seed).choice(len(data), size=limit, replace=False)

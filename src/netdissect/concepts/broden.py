@@ -24,7 +24,7 @@ class BrodenDataset:
         self.root = Path(root)
         self.categories = tuple(row["name"] for row in read_table(self.root / "category.csv", ["name"]))
         self.concepts = _read_concepts(self.root, self.categories)
-        self._listed = np.array([UNLABELLED, *(concept.number for concept in self.concepts)])
+        self._listed = {UNLABELLED, *(concept.number for concept in self.concepts)}
         index = self.root / "index.csv"
         self._rows = read_table(index, ["image", "sh", "sw", *self.categories])
         if not self._rows:
@@ -34,6 +34,8 @@ class BrodenDataset:
             raise NetdissectError(f"{index}: label maps of several sizes (sh, sw): {sorted(shapes)[:3]}")
         height, width = shapes.pop()
         self.label_shape = (read_number(height, index, "sh"), read_number(width, index, "sw"))
+        if min(self.label_shape) < 1:
+            raise NetdissectError(f"{index}: label maps of (sh, sw) = {self.label_shape} have no pixels")
 
     @property
     def name(self) -> str:
@@ -49,16 +51,12 @@ class BrodenDataset:
         row = self._rows[index]
         maps: list[np.ndarray] = []
         whole: list[int] = []
-        for category in self.categories:
-            for item in filter(None, (part.strip() for part in row[category].split(";"))):
-                if item.isdecimal():
-                    whole.append(int(item))
-                else:
-                    maps.append(self._read_map(self.root / "images" / item))
-        numbers = np.unique(np.concatenate([np.ravel(whole), *map(np.unique, maps)]).astype(np.int64))
-        unlisted = np.setdiff1d(numbers, self._listed)
-        if unlisted.size:
-            raise NetdissectError(f"{self.root / 'index.csv'}: {row['image']}: label {unlisted[0]} is not in label.csv")
+        for item in self._items(row):
+            if item.isdecimal():
+                whole.append(int(item))
+            else:
+                maps.append(self._read_map(self.root / "images" / item))
+        self._check_listed(whole, f"{self.root / 'index.csv'}: {row['image']}")
         stack = np.stack(maps) if maps else np.zeros((0, *self.label_shape), dtype=np.int32)
         return Labels(stack, tuple(dict.fromkeys(number for number in whole if number != UNLABELLED)))
 
@@ -68,7 +66,13 @@ class BrodenDataset:
     def fingerprint(self) -> str:
         tables = [self.root / name for name in ("index.csv", "label.csv", "category.csv")]
         tables += [self.root / f"c_{category}.csv" for category in self.categories]
-        return fingerprint(self.root, tables, (self.root / "images" / row["image"] for row in self._rows))
+        names = (name for row in self._rows for name in (row["image"], *self._items(row)) if not name.isdecimal())
+        return fingerprint(self.root, tables, (self.root / "images" / name for name in names))
+
+    def _items(self, row: dict[str, str]) -> list[str]:
+        """The label maps and whole-image numbers of an image, those of all categories."""
+        items = (item.strip() for category in self.categories for item in row[category].split(";"))
+        return [item for item in items if item]
 
     def _read_map(self, path: Path) -> np.ndarray:
         pixels = read_label_colors(path)
@@ -76,7 +80,13 @@ class BrodenDataset:
             raise BadSampleError(
                 f"{path}: the label map is {pixels.shape}, index.csv says (sh, sw) = {self.label_shape}"
             )
+        self._check_listed(np.unique(pixels).tolist(), str(path))
         return pixels
+
+    def _check_listed(self, numbers: list[int], where: str) -> None:
+        unlisted = set(numbers) - self._listed
+        if unlisted:
+            raise NetdissectError(f"{where}: label {min(unlisted)} is not in label.csv")
 
 
 def _read_concepts(root: Path, categories: tuple[str, ...]) -> tuple[Concept, ...]:

@@ -28,6 +28,8 @@ NO_CONCEPT_NAMES = frozenset(
         "dontcare",
         "none",
         "nolabel",
+        "notlabelled",
+        "notlabeled",
     ]
 )
 

@@ -38,7 +38,7 @@ def list_layers(model: nn.Module, size: tuple[int, int] = (224, 224)) -> list[La
         model.eval()
         with _observed(model, calls), torch.no_grad():
             model(torch.zeros(1, 3, *size, device=parameter.device, dtype=parameter.dtype))
-    except RuntimeError as error:
+    except Exception as error:  # somebody's forward pass may raise anything
         raise NetdissectError(f"the network cannot take images of {size[0]}x{size[1]}: {one_line(error)}") from error
     finally:
         for module, training in modes.items():
@@ -76,7 +76,8 @@ def _observed(model: nn.Module, calls: list[tuple[str, LayerInfo | None]]) -> It
 def _note(name: str, calls: list[tuple[str, LayerInfo | None]]) -> Callable[[nn.Module, Any, Any], None]:
     def hook(module: nn.Module, args: Any, output: Any) -> None:
         info = None
-        if isinstance(output, Tensor) and output.ndim in (2, 4) and output.is_floating_point() and output.numel():
+        floats = isinstance(output, Tensor) and output.is_floating_point()
+        if floats and output.ndim in (2, 4) and output.shape[0] == 1 and output.numel():
             info = LayerInfo(name, type(module).__name__, tuple(output.shape[1:]))
         calls.append((name, info))
 

@@ -60,15 +60,15 @@ def load_model(
             f"model {spec!r}: not torchvision:NAME, timm:NAME, package.module:callable or file.py:callable"
         )
     arguments = dict(arguments or {})
-    if kind in _LIBRARIES:
-        build, default = _LIBRARIES[kind](name)
-    else:
-        build, default = _attribute(_module(kind, spec), name, spec), None
-    published = str(weights) == DEFAULT_WEIGHTS
-    if published and default is None:
-        raise NetdissectError(f"model {spec}: no {DEFAULT_WEIGHTS} weights are known for it")
-    with _seeded(seed):
-        if published and default is not None:
+    # Importing too may draw random numbers, for a network that a module holds ready.
+    with _seeded(seed), _neighbours(kind):
+        if kind in _LIBRARIES:
+            build, default = _LIBRARIES[kind](name)
+        else:
+            build, default = _attribute(_module(kind, spec), name, spec), None
+        if str(weights) == DEFAULT_WEIGHTS:
+            if default is None:
+                raise NetdissectError(f"model {spec}: no {DEFAULT_WEIGHTS} weights are known for it")
             return default(spec, arguments)
         model = _build(spec, build, arguments)
     expected = _timm_expected(model) if kind == "timm" else Expected()
@@ -88,7 +88,7 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
             raise NetdissectError(f"model argument {pair!r}: not key=value")
         try:
             arguments[key] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             arguments[key] = text
     return arguments
 
@@ -183,7 +183,7 @@ def _module(name: str, spec: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise NetdissectError(f"model {spec}: module {name} cannot be imported: {one_line(error)}") from error
-    except Exception as error:  # somebody's module may raise anything
+    except (Exception, SystemExit) as error:  # somebody's module may raise anything
         raise NetdissectError(f"model {spec}: importing {name} failed: {one_line(error)}") from error
 
 
@@ -195,14 +195,26 @@ def _module_of_file(path: Path, spec: str) -> ModuleType:
     assert module_spec is not None and module_spec.loader is not None  # a .py file has a loader
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module  # dataclasses and pickles of the file look themselves up here
-    sys.path.insert(0, str(path.resolve().parent))  # so that it finds its neighbours, as when run as a script
     try:
         module_spec.loader.exec_module(module)
-    except Exception as error:  # somebody's file may raise anything
+    except (Exception, SystemExit) as error:  # somebody's file may raise anything
         raise NetdissectError(f"model {spec}: {path} cannot be run: {one_line(error)}") from error
-    finally:
-        sys.path.remove(str(path.resolve().parent))
     return module
+
+
+@contextmanager
+def _neighbours(kind: str) -> Iterator[None]:
+    """Lets a file, and the callable in it, import what lies beside the file, as when it is run as a script."""
+    if not kind.endswith(".py"):
+        yield
+        return
+    folder = str(Path(kind).resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
 
 
 def _attribute(module: ModuleType, name: str, spec: str) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import pickle
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,11 @@ def read_weights(path: Path, *, trust_pickle: bool = False) -> tuple[dict[str, T
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping | nn.Module):
             found = found[wrapper]
     state = found.state_dict() if isinstance(found, nn.Module) else found
-    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if (
+        not isinstance(state, Mapping)
+        or not state
+        or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items())
+    ):
         raise NetdissectError(f"{path}: holds no state dict, neither at the top nor under {' or '.join(_WRAPPERS)}")
     if all(name.startswith(_PREFIX) for name in state):
         state = {name.removeprefix(_PREFIX): value for name, value in state.items()}
@@ -87,7 +92,9 @@ def weights_hash(model: nn.Module) -> str:
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch warns of, it refuses a line later
+            return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
     except pickle.UnpicklingError as error:
         if trust_pickle:
             raise NetdissectError(f"{path}: not a torch file: {one_line(error)}") from error
@@ -104,17 +111,18 @@ def _classes_hint(
 ) -> str:
     """Which ``--model-arg`` gives the network as many classes as the weights, if the classifier alone differs."""
     outputs = {(own[name].shape[:1], state[name].shape[:1]) for name in differing}
-    trailing = all(own[name].shape[1:] == state[name].shape[1:] and own[name].ndim > 0 for name in differing)
-    if not differing or len(outputs) > 1 or not trailing:
+    trailing = all(own[name].shape[1:] == state[name].shape[1:] for name in differing)
+    if len(outputs) != 1 or not trailing or not all(state[name].ndim and own[name].ndim for name in differing):
         return ""
     classes = state[differing[0]].shape[0]
     try:
-        names = [
-            name for name in inspect.signature(build).parameters if name in ("num_classes", "classes", "n_classes")
-        ]
+        parameters = inspect.signature(build).parameters
     except (TypeError, ValueError):
-        names = []
-    return f" (--model-arg {names[0] if names else 'num_classes'}={classes} gives the network {classes} classes)"
+        return ""
+    names = [name for name in ("num_classes", "classes", "n_classes") if name in parameters]
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        names.append("num_classes")
+    return f" (--model-arg {names[0]}={classes} gives the network {classes} classes)" if names else ""
 
 
 def _shape(tensor: Tensor) -> str:

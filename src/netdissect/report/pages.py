@@ -115,20 +115,20 @@ def _cards(layer: LayerResult, result: Result, colors: dict[str, str]) -> list[d
     unnamed = [unit for unit in range(layer.unit_count) if unit not in rows]
     cards = []
     for unit in [*rows, *unnamed]:
-        card: dict[str, Any] = {"unit": unit, "shots": _shots(layer, unit, result, label_shape)}
-        card["reason"] = layer.silent.get(unit, "overlaps no concept")
+        card: dict[str, Any] = {"unit": unit, "shots": _shots(layer, unit, result, label_shape), "label": None}
         if unit in rows:
             row: Any = rows[unit]
-            card |= {
+            card["label"] = {
                 "concept": row.concept,
                 "category": row.category,
                 "color": colors[row.category],
                 "iou": row.iou,
                 "ceiling": row.iou_ceiling,
                 "detector": bool(row.is_detector),
-                "threshold": row.threshold,
                 "others": _other_categories(layer.units, unit, row.category),
             }
+        else:
+            card["reason"] = layer.silent.get(unit, "overlaps no concept")
         cards.append(card)
     return cards
 

@@ -31,6 +31,19 @@ def tree(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> No
     canvas.paint(Union(parts), foliage(dice, leaves), "tree", "crown", rounded)
 
 
+def bush(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
+    """A bush: leaves down to the ground."""
+    frame = Frame(x, base, height * 1.6, height, flip=dice.chance(0.5))
+    canvas.shadow(frame.ellipse(0.0, 0.02, 0.48, 0.08))
+    parts = (
+        frame.ellipse(0.0, 0.55, 0.3, 0.45),
+        frame.ellipse(-0.28, dice.between(0.3, 0.4), 0.22, 0.32),
+        frame.ellipse(0.28, dice.between(0.3, 0.45), 0.22, 0.32),
+        frame.box(-0.42, 0.0, 0.42, 0.2),
+    )
+    canvas.paint(Union(parts), foliage(dice, mix(dice, dice.pick(LEAVES))), "bush", shading=rounded)
+
+
 def palm(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
     """A palm tree: a leaning trunk with fronds."""
     frame = Frame(x, base, height * 0.75, height, flip=dice.chance(0.5))

@@ -5,7 +5,7 @@ from netdissect.concepts.scenes.canvas import Canvas, falling, rising
 from netdissect.concepts.scenes.colors import Color, any_color, mix
 from netdissect.concepts.scenes.dice import Dice
 from netdissect.concepts.scenes.furniture import chair, fence, lamp, rug, table, umbrella
-from netdissect.concepts.scenes.nature import ball, cactus, cloud, cow, mountains, palm, person, rock, sun, tree
+from netdissect.concepts.scenes.nature import ball, bush, cactus, cloud, cow, mountains, palm, person, rock, sun, tree
 from netdissect.concepts.scenes.shapes import Box, Polygon, Ridge
 from netdissect.concepts.scenes.staging import stand, strip
 from netdissect.concepts.scenes.surfaces import Surface, brick, plain, rippled, stone, streaked, wood
@@ -92,7 +92,7 @@ def street(canvas: Canvas, dice: Dice) -> None:
         x += height * dice.between(0.8, 1.1)
     paving = dice.pick((stone(dice), plain(mix(dice, "grey")), brick(dice)))
     strip(canvas, ground, road, paving, "pavement")
-    passers = ((person, 0.34), (person, 0.34), (lamp, 0.44), (tree, 0.44), (fence, 0.15), (ball, 0.12))
+    passers = ((person, 0.34), (person, 0.34), (lamp, 0.44), (tree, 0.44), (bush, 0.2), (fence, 0.15), (ball, 0.12))
     stand(canvas, dice, passers, dice.count(1, 3), ground + 0.03, road, 0.85)
     _road(canvas, dice, road, 1.1)
     traffic = ((car, 0.24), (car, 0.24), (bus, 0.38), (bus, 0.38), (person, 0.42))
@@ -123,7 +123,7 @@ def field(canvas: Canvas, dice: Dice) -> None:
     canvas.paint(_rolling(dice, horizon, 0.015, 1.1), _grass(dice), "grass")
     if dice.chance(0.25):
         _winding_road(canvas, dice, horizon, any_color(dice, ("brown", "grey", "yellow")))
-    typical = ((cow, 0.28), (cow, 0.28), (tree, 0.56), (tree, 0.56), (fence, 0.2))
+    typical = ((cow, 0.28), (cow, 0.28), (tree, 0.56), (tree, 0.56), (bush, 0.22), (fence, 0.2))
     others = ((person, 0.42), (house, 0.6), (rock, 0.14), (ball, 0.15), (umbrella, 0.42))
     stand(canvas, dice, (*typical, *others), dice.count(3, 6), horizon + 0.05, 0.98, 0.5)
 
@@ -139,7 +139,16 @@ def valley(canvas: Canvas, dice: Dice) -> None:
         _winding_road(canvas, dice, horizon, any_color(dice, ("brown", "grey", "black")))
     elif dice.chance(0.4):
         strip(canvas, horizon + 0.05, horizon + dice.between(0.14, 0.22), _sea(dice), "sea")
-    things = ((tree, 0.5), (tree, 0.5), (house, 0.46), (rock, 0.16), (cow, 0.24), (person, 0.4), (fence, 0.16))
+    things = (
+        (tree, 0.5),
+        (tree, 0.5),
+        (house, 0.46),
+        (rock, 0.16),
+        (cow, 0.24),
+        (person, 0.4),
+        (bush, 0.2),
+        (fence, 0.16),
+    )
     stand(canvas, dice, things, dice.count(2, 5), horizon + 0.04, 0.98, 0.55)
 
 
@@ -154,7 +163,16 @@ def desert(canvas: Canvas, dice: Dice) -> None:
     if dice.chance(0.35):
         top = dice.between(0.68, 0.75)
         _road(canvas, dice, top, top + dice.between(0.14, 0.18))
-    things = ((cactus, 0.5), (cactus, 0.5), (rock, 0.2), (car, 0.2), (person, 0.4), (palm, 0.6), (fence, 0.15))
+    things = (
+        (cactus, 0.5),
+        (cactus, 0.5),
+        (rock, 0.2),
+        (car, 0.2),
+        (person, 0.4),
+        (palm, 0.6),
+        (bush, 0.16),
+        (fence, 0.15),
+    )
     stand(canvas, dice, things, dice.count(2, 5), horizon + 0.08, 0.98, 0.5)
 
 

@@ -13,6 +13,7 @@ PARTS_OF = MappingProxyType(
         "boat": ("hull", "mast", "sail", "window"),
         "bottle": ("neck",),
         "bus": ("door", "wheel", "window"),
+        "bush": (),
         "cactus": (),
         "car": ("door", "wheel", "window"),
         "chair": ("backrest", "leg", "seat"),

@@ -14,7 +14,7 @@ function filterUnits(layer) {
   const category = form.elements.category.value;
   let count = 0;
   for (const card of layer.querySelectorAll(".card")) {
-    const found = !text || card.dataset.unit === text || card.dataset.concept.toLowerCase().includes(text);
+    const found = !text || card.dataset.unit === text || (card.dataset.concept || "").toLowerCase().includes(text);
     const kept = !category || card.dataset.category === category;
     card.hidden = !(found && kept && (!form.elements.detectors.checked || card.classList.contains("detector")));
     count += card.hidden ? 0 : 1;

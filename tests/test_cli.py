@@ -1,0 +1,365 @@
+"""The command as a user meets it: output, errors in one line, exit status, nothing left half done."""
+
+import json
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from netdissect import Result, cli
+from tests.shared import SHARED, needs_shared
+
+NETWORK = """
+import torch
+from torch import nn
+
+def small(units=6, broken=False, twice=False):
+    torch.manual_seed(0)
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, units, 5, stride=4)
+            self.relu = nn.ReLU(inplace=True)
+            self.lstm = nn.LSTM(4, 4)
+            self.unused = nn.Linear(2, 2)
+            self.head = nn.Linear(units, 3)
+        def forward(self, x):
+            x = self.relu(self.conv(x))
+            if broken:
+                x = x.index_fill(0, torch.tensor(len(x) - 1), float("nan"))
+            if twice:
+                x = self.relu(x)
+            self.lstm(torch.zeros(2, 1, 4))
+            return self.head(x.mean((2, 3)))
+    return Network()
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A directory to work in, with a network and a folder of masks."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(NETWORK)
+    random = np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for index in range(6):
+        pixels = random.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        pixels[:, :32] //= 4
+        Image.fromarray(pixels).save(tmp_path / "data" / "images" / f"{index}.png")
+        labels = np.zeros((48, 64), dtype=np.uint8)
+        labels[:, 32:] = 1
+        labels[:10] = 2
+        Image.fromarray(labels).save(tmp_path / "data" / "labels" / f"{index}.png")
+    (tmp_path / "data" / "classes.csv").write_text("index,name,category\n0,dark,color\n1,light,color\n2,void,\n")
+    return tmp_path
+
+
+@pytest.fixture
+def run(capfd, monkeypatch):
+    """Runs the command in this process: (exit status, standard output, standard error)."""
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["netdissect", *map(str, arguments)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        return status, *capfd.readouterr()
+
+    return command
+
+
+DISSECT = ("dissect", "net.py:small", "--layer", "relu", "--data", "data", "--size", "32", "--quantile", "0.2")
+
+
+def test_dissect_writes_a_run_and_prints_it(place, run):
+    status, out, err = run(*DISSECT, "--layer", "head", "--out", "runs/first")
+    assert status == 0
+    assert "first: net.py:small on 6 images of data" in out
+    assert "relu: 6 units, IoU > 0.04" in out
+    assert "head: 3 units" in out
+    assert re.search(r"light|dark", out)
+    assert "runs/first/report/index.html" in out
+    assert "6/6" in err  # the progress bar, on standard error alone
+    assert "6/6" not in out
+    assert (place / "runs" / "first" / "report" / "index.html").stat().st_size > 1000
+    table = pd.read_parquet(place / "runs" / "first" / "relu" / "units.parquet")
+    assert table["unit"].tolist() == list(range(6))
+    assert sorted(path.name for path in (place / "runs" / "first").iterdir()) == [
+        "head",
+        "images",
+        "relu",
+        "report",
+        "run.json",
+    ]
+    about = json.loads((place / "runs" / "first" / "run.json").read_text())["about"]
+    assert about["options"]["quantile"] == 0.2
+    assert about["data"]["images"] == 6
+    assert len(about["model"]["weights_sha256"]) == 64
+
+
+def test_summary_as_json_is_one_value_and_nothing_else(place, run):
+    run(*DISSECT, "--out", "run")
+    status, out, err = run("summary", "run", "--json")
+    assert (status, err) == (0, "")
+    (entry,) = json.loads(out)["runs"]
+    (layer,) = entry["layers"]
+    assert (entry["name"], layer["layer"], layer["units"], layer["iou_threshold"]) == ("run", "relu", 6, 0.04)
+    assert set(layer["by_label"]) == {"detectors", "unique", "categories"}
+    assert set(layer["by_category"]) == {"unique", "categories"}
+    assert layer == Result.load("run")["relu"].summary()
+    status, out, _ = run("summary", "run", "run")
+    assert status == 0
+    assert out.count("relu: 6 units") == 2
+
+
+def test_layers_lists_what_can_be_dissected(place, run):
+    status, out, _ = run("layers", "net.py:small", "--size", "32x48", "--json")
+    assert status == 0
+    assert json.loads(out) == [
+        {"name": "conv", "type": "Conv2d", "shape": [6, 7, 11], "units": 6, "field": None},
+        {"name": "relu", "type": "ReLU", "shape": [6, 7, 11], "units": 6, "field": None},
+        {"name": "head", "type": "Linear", "shape": [3], "units": 3, "field": None},
+    ]
+    status, out, _ = run("layers", "net.py:small", "--model-arg", "units=9")
+    assert status == 0
+    assert re.search(r"relu +ReLU +9 +9x55x55", out)
+
+
+def test_report_is_written_again_elsewhere(place, run):
+    run(*DISSECT, "--out", "run")
+    status, out, _ = run("report", "run", "--out", "page")
+    assert (status, out.strip()) == (0, "page/index.html")
+    assert (place / "page" / "index.html").read_text() == (place / "run" / "report" / "index.html").read_text()
+
+
+def change(name, edit):
+    def apply(place):
+        edit(place / "data" / name)
+
+    return apply
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def number_nine(path):
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[20, 20] = 9
+    Image.fromarray(pixels).save(path)
+
+
+BAD = {
+    "model without a scheme": ([], ["resnet18"], "resnet18"),
+    "unknown model": ([], ["torchvision:resnet17"], "did you mean resnet18"),
+    "unknown file": ([], ["nowhere.py:small"], "no such file nowhere.py"),
+    "unknown function": ([], ["net.py:smal"], "did you mean small"),
+    "unknown layer": (["--layer", "rel"], [], "no layer 'rel'; did you mean relu"),
+    "layer named twice": (["--layer", "relu", "--layer", "relu"], [], "relu is named twice"),
+    "layer that is no map": (["--layer", "lstm"], [], "layer lstm returns a tuple"),
+    "layer without use": (["--layer", "unused"], [], "layer unused is not used"),
+    "layer called twice": (["--model-arg", "twice=True"], [], "layer relu is called more than once"),
+    "NaN": (["--model-arg", "broken=True", "--layer", "head", "--batch-size", "4"], [], "layer head has NaN or infinite activations on image 3.png"),  # noqa: E501
+    "wrong argument": (["--model-arg", "depth=3"], [], "unexpected keyword argument 'depth'"),
+    "argument without value": (["--model-arg", "depth"], [], "not key=value"),
+    "no weights": (["--weights", "none.pth"], [], "none.pth: no such file"),
+    "no dataset": (["--data", "nowhere"], [], "nowhere: no such dataset"),
+    "no such kind of dataset": (["--data", "data/images"], [], "data/images: neither a Broden directory"),
+    "unknown category": (["--categories", "colour"], [], "no category 'colour': it has color"),
+    "quantile": (["--quantile", "1.5"], [], "quantile of 1.5 is not between 0 and 1"),
+    "alignment": (["--align", "diagonal"], [], "no alignment 'diagonal'"),
+    "size": (["--size", "big"], [], "--size 'big'"),
+    "size that the network cannot take": (["--size", "3"], [], "cannot take images of 3x3"),
+    "mean": (["--mean", "0.5,0.5"], [], "mean is one number or three"),
+    "deviation": (["--std", "0"], [], "standard deviation of 0.0"),
+    "device": (["--device", "cuda:77"], [], "device 'cuda:77' cannot be used"),
+    "limit": (["--limit", "0"], [], "limit of 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_options_end_in_one_line(case, place, run):
+    options, model, message = BAD[case]
+    arguments = [*DISSECT, *options, "--out", "run"]
+    if "--layer" in options:
+        del arguments[2:4]
+    if model:
+        arguments[1] = model[0]
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert out == ""
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("netdissect: ")
+    assert message in last
+    assert "Traceback" not in err
+    assert not (place / "run").exists()
+
+
+BAD_DATA = {
+    "missing label map": (change("labels/3.png", lambda path: path.unlink()), "3.png"),
+    "missing image": (change("images/3.png", lambda path: path.unlink()), "3.png"),
+    "truncated image": (change("images/3.png", truncate), "images/3.png: the image cannot be read"),
+    "truncated label map": (change("labels/3.png", truncate), "labels/3.png: the label map cannot be read"),
+    "unlisted number": (change("labels/3.png", number_nine), "labels/3.png: class 9 is not in"),
+    "missing column": (change("classes.csv", lambda path: path.write_text("index\n0\n")), "no column name"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_is_named(case, place, run):
+    spoil, message = BAD_DATA[case]
+    spoil(place)
+    status, _, err = run(*DISSECT, "--out", "run")
+    assert status == 2
+    assert message in err.strip().splitlines()[-1]
+    assert not (place / "run").exists()
+
+
+@pytest.mark.parametrize("case", list(BAD_DATA)[:4])
+def test_bad_images_can_be_left_out_and_are_counted(case, place, run):
+    spoil, _ = BAD_DATA[case]
+    spoil(place)
+    status, out, _ = run(*DISSECT, "--skip-bad", "--out", "run")
+    assert status == 0
+    assert "on 5 images of data" in out
+    assert re.search(r"note: 1 of 6 images were left out.*3\.png", out)
+    result = Result.load("run")
+    assert 3 not in result["relu"].top_image
+    assert result["relu"].positions == 5 * 7 * 7
+    assert len(result.about["data"]["skipped"]) == 1
+
+
+def test_nothing_readable_at_all(place, run):
+    for path in (place / "data" / "images").iterdir():
+        truncate(path)
+    status, _, err = run(*DISSECT, "--skip-bad", "--out", "run")
+    assert status == 2
+    assert "none of its 6 images can be read" in err
+
+
+def test_weights_that_do_not_fit(place, run):
+    torch.save({"conv.weight": torch.zeros(6, 3, 5, 5)}, "few.pth")
+    status, _, err = run(*DISSECT, "--weights", "few.pth", "--out", "run")
+    assert status == 2
+    assert "few.pth does not fit: the network also has conv.bias" in err
+
+
+class Evil:
+    def __reduce__(self):
+        return (os.mkdir, ("hacked",))
+
+
+def test_a_pickle_that_wants_to_run_code_is_refused(place, run):
+    (place / "evil.pth").write_bytes(pickle.dumps({"state_dict": Evil()}))
+    torch.save({"state_dict": Evil()}, "evil2.pth")
+    for name in ("evil.pth", "evil2.pth"):
+        status, _, err = run(*DISSECT, "--weights", name, "--out", "run")
+        assert status == 2
+        assert "--trust-pickle" in err
+        assert not (place / "hacked").exists()
+    run(*DISSECT, "--weights", "evil2.pth", "--trust-pickle", "--out", "run")
+    assert (place / "hacked").exists()
+
+
+def test_an_existing_run_is_kept(place, run):
+    run(*DISSECT, "--out", "run")
+    before = (place / "run" / "run.json").read_bytes()
+    status, _, err = run(*DISSECT, "--out", "run")
+    assert status == 2
+    assert "run: exists already (--overwrite replaces a run)" in err
+    assert (place / "run" / "run.json").read_bytes() == before
+    status, _, _ = run(*DISSECT, "--out", "run", "--overwrite", "--iou", "0.5")
+    assert status == 0
+    assert Result.load("run")["relu"].iou_threshold == 0.5
+
+
+def test_the_default_quantile_on_dense_data_says_what_is_out_of_reach(place, run):
+    status, out, err = run(
+        "dissect", "net.py:small", "--layer", "relu", "--data", "data", "--size", "32", "--out", "run"
+    )
+    assert status == 0, err
+    assert re.search(
+        r"note: relu: no unit can pass an IoU of 0\.04 with 2 of 2 concepts \((light, dark|dark, light)\)", out
+    )
+
+
+def test_debug_shows_the_traceback(place, run):
+    with pytest.raises(Exception, match="no layer"):
+        run("dissect", "net.py:small", "--layer", "x", "--data", "data", "--out", "run", "--debug")
+
+
+def test_a_fault_of_ours_is_still_one_line(place, run, monkeypatch):
+    monkeypatch.setattr("netdissect.pipeline.measure", lambda *args, **options: 1 / 0)
+    status, _, err = run(*DISSECT, "--out", "run")
+    assert status == 1
+    assert err.strip().splitlines()[-1] == "netdissect: ZeroDivisionError: division by zero (--debug shows where)"
+
+
+def test_help_has_examples_and_does_not_import_torch():
+    code = """
+import sys
+from netdissect import cli
+try:
+    cli.main()
+except SystemExit:
+    pass
+assert not {"torch", "pandas", "PIL"} & set(sys.modules)
+"""
+    for command in ([], ["demo"], ["layers"], ["dissect"], ["summary"], ["report"]):
+        done = subprocess.run([sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "netdissect demo" in done.stdout if not command else "Example: netdissect" in done.stdout
+
+
+def test_ctrl_c_leaves_nothing_behind(place):
+    slow = "open('begun', 'w').close(); import time; time.sleep(0.5); "
+    (place / "net.py").write_text(NETWORK.replace("x = self.relu(self.conv(x))", slow + "x = self.relu(self.conv(x))"))
+    command = [sys.executable, "-m", "netdissect", *DISSECT, "--batch-size", "1", "--out", "run"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (place / "begun").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1] == "netdissect: interrupted; nothing was written"
+    assert {path.name for path in place.iterdir()} - {"__pycache__"} == {"begun", "data", "net.py"}
+
+
+@needs_shared
+@pytest.mark.parametrize(("network", "layer"), [("resnet18", "layer4"), ("alexnet", "features.11")])
+def test_stock_networks_on_real_images(network, layer, run, tmp_path):
+    status, out, _ = run(
+        "dissect", f"torchvision:{network}", "--layer", layer, "--data", SHARED / "data/camvid/train",
+        "--quantile", "0.05", "--limit", "12", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert status == 0
+    assert "on 12 images of camvid/train" in out
+    assert Result.load(tmp_path / "run")[layer].concept_area.sum() > 0
+
+
+@needs_shared
+def test_units_of_a_trained_network_are_named_after_the_things_of_a_street(run, tmp_path):
+    status, _, _ = run(
+        "dissect", f"{SHARED}/models/networks.py:mobilenet_v2_imagenet", "--mean", "0.50196", "--std", "0.50196",
+        "--layer", "features.14", "--data", SHARED / "data/camvid/train", "--quantile", "0.05", "--limit", "80",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert status == 0
+    layer = Result.load(tmp_path / "run")["features.14"]
+    detected = layer.labels[layer.labels["is_detector"]]
+    assert {"Car", "Tree", "Building", "Sky", "Road"} <= set(detected["concept"])
+    # Random weights name units too; that cars are found well is learned.
+    assert detected[detected["concept"] == "Car"]["iou"].max() > 0.12
