@@ -262,14 +262,6 @@ def test_no_default_weights_for_ones_own_network(package, file):
         assert spec in said and "DEFAULT" in said
 
 
-def test_every_stock_network_has_default_weights():
-    """Their names alone: nothing is fetched."""
-    from torchvision import models
-
-    for name in models.list_models():
-        assert models.get_model_weights(name).DEFAULT.url
-
-
 # Wrong names.
 
 

@@ -146,12 +146,13 @@ def _passes(
 
 
 def _forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
+    precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
     try:
         with torch.no_grad():
-            model(images)
+            model(images.to(precision))
     except NetdissectError:
         raise
-    except RuntimeError as error:
+    except Exception as error:  # somebody's forward pass may raise anything
         if isinstance(error, torch.OutOfMemoryError):
             raise NetdissectError(
                 f"out of memory with {len(images)} images at a time: a smaller batch size helps"

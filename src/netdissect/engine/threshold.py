@@ -69,7 +69,7 @@ class UpperTail:
         rank = threshold_rank(quantile, self.seen)
         if not rank < min(self.seen, self.capacity):
             raise NetdissectError(f"quantile {quantile} of {self.seen} values asks for more than the tail holds")
-        return self.held.topk(rank + 1, dim=1).values[:, rank]
+        return torch.cat([held.topk(rank + 1, dim=1).values[:, rank] for held in self._some_units()])
 
     def _append(self, piece: Float[Tensor, "u m"]) -> None:
         keep = piece > self.bound[:, None]
@@ -85,8 +85,12 @@ class UpperTail:
         self.fill += counts
 
     def _compress(self) -> None:
-        largest = self.held.topk(self.capacity, dim=1, sorted=False).values
-        self.held.fill_(-torch.inf)
-        self.held[:, : self.capacity] = largest
+        for held in self._some_units():
+            held[:, : self.capacity] = held.topk(self.capacity, dim=1, sorted=False).values
+            held[:, self.capacity :] = -torch.inf
         self.fill.clamp_(max=self.capacity)
-        self.bound = largest.min(dim=1).values
+        self.bound = self.held[:, : self.capacity].amin(dim=1)
+
+    def _some_units(self) -> tuple[Float[Tensor, "v room"], ...]:
+        """Views of the rows of some units at a time, since selecting takes three times the memory."""
+        return self.held.split(max(1, 2**22 // self.held.shape[1]))
