@@ -33,7 +33,7 @@ SHOWN_SIZE = 192
 
 def dissect(
     model: nn.Module | LoadedModel | str,
-    layers: Sequence[str],
+    layers: str | Sequence[str],
     data: ConceptDataset | str | Path = "scenes",
     *,
     quantile: float = 0.005,
@@ -57,7 +57,7 @@ def dissect(
 
     Args:
         model: any ``nn.Module`` that takes ``(n, 3, H, W)``, or the name of one (see ``load_model``).
-        layers: names of modules, as in ``model.named_modules()``.
+        layers: names of modules, as in ``model.named_modules()``, or one name.
         data: a dataset, or the name of one (see ``open_dataset``).
         quantile: the fraction of all positions at which a unit exceeds its threshold.
         iou_threshold: a unit whose IoU with its concept is greater is a detector.
@@ -79,6 +79,7 @@ def dissect(
     Raises:
         NetdissectError: bad options, layers, data or activations; its text is one line.
     """
+    layers = [layers] if isinstance(layers, str) else list(layers)
     loaded = _loaded(model, seed)
     preprocess = _preprocess(loaded.expected, size, mean, std)
     _check_options(quantile, iou_threshold, align, batch_size, top_images)

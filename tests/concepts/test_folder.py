@@ -1,5 +1,7 @@
 """Folders of images and masks: what class indices mean, how label maps are squashed, and what is refused."""
 
+import struct
+import zlib
 from collections import OrderedDict
 from pathlib import Path
 
@@ -172,6 +174,21 @@ def test_label_map_of_one_bit(tmp_path):
     root = write_folder(tmp_path / "f", {"a": [[0, 0]]})
     Image.fromarray(np.array([[True, False]])).save(root / "labels" / "a.png")
     assert names(FolderDataset(root, label_shape=(1, 2))) == [["road", "sky"]]
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_label_map_of_few_grey_bits(tmp_path, bits):
+    """Pillow stretches such maps over 0 to 255; class 3 must not become 255, the index that is ignored."""
+    root = write_folder(tmp_path / "f", {"a": [[0, 0, 0, 0]]}, "index,name\n0,sky\n1,road\n2,car\n3,tree\n")
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    row = int("".join(f"{index:0{bits}b}" for index in (3, 1, 0, 2)), 2).to_bytes(4 * bits // 8, "big")
+    header = struct.pack(">IIBBBBB", 4, 1, bits, 0, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+    (root / "labels" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    assert names(FolderDataset(root, label_shape=(1, 4))) == [["tree", "road", "sky", "car"]]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".jpeg", ".png", ".bmp", ".tif", ".webp"])
@@ -374,6 +391,13 @@ def test_image_and_label_map_of_different_proportions(tmp_path, size):
         FolderDataset(root).labels(0)
     assert str(root / "labels" / "a.png") in str(caught.value)
     assert "41x30" in str(caught.value) and f"{size[0]}x{size[1]}" in str(caught.value)
+
+
+def test_different_proportions_can_be_left_out(tmp_path):
+    root = write_folder(tmp_path / "f", {"a": np.zeros((30, 41)), "b": np.zeros((30, 40))})
+    Image.new("RGB", (30, 40)).save(root / "images" / "a.jpg")
+    with pytest.raises(BadSampleError, match="do not lie on each other"):
+        FolderDataset(root).labels(0)
 
 
 def test_no_classes(tmp_path):

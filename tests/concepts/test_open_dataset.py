@@ -1,5 +1,7 @@
 """Opening a dataset by name, and drawing some of its images."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,13 @@ def test_scenes():
     assert data.fingerprint() == Scenes(5, (40, 48), seed=3).fingerprint()
     assert data.image(4).tobytes() == Scenes(5, (40, 48), seed=3).image(4).tobytes()
     assert data.image(4).tobytes() != open_dataset("scenes", size=(40, 48), limit=5, seed=4).image(4).tobytes()
+
+
+def test_a_folder_called_scenes_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for spec in (Path("scenes"), "./scenes"):
+        with pytest.raises(NetdissectError, match="no such dataset"):
+            open_dataset(spec)
 
 
 def test_scenes_without_and_with_a_large_limit():

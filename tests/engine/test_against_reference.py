@@ -121,6 +121,13 @@ def test_same_counts_for_any_batch_size_and_threads(batch_size, threads):
         assert np.array_equal(getattr(layer, name), getattr(expected, name)), name
 
 
+def test_one_layer_may_be_given_as_its_name():
+    data = MemoryDataset([Labels(np.ones((1, 4, 4), np.int32))] * 3, [Concept(1, "a", "object")], (4, 4))
+    network = Recall(np.random.default_rng(0).random((3, 2, 2, 2)).astype(np.float32))
+    options = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.5}
+    assert list(dissect(network, "maps", data, **options).layers) == ["maps"]
+
+
 def test_several_layers_in_one_run_equal_one_layer_each():
     random = np.random.default_rng(3)
     first = random.standard_normal((9, 4, 5, 5)).astype(np.float32)

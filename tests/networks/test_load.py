@@ -130,6 +130,14 @@ def test_module_and_callable(package):
     assert loaded.spec == f"{package}.small:small" and loaded.expected == Expected()
 
 
+def test_package_in_the_working_directory(package, tmp_path, monkeypatch):
+    """As with ``python -m``; the command itself does not put the working directory on the path."""
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder not in ("", str(tmp_path))])
+    monkeypatch.chdir(tmp_path)
+    assert load_model(f"{package}.small:small").model is not None
+    assert str(tmp_path) not in sys.path
+
+
 def test_module_and_class(package):
     assert load_model(f"{package}.small:Network", arguments={"channels": 6}).model.conv.out_channels == 6
 
@@ -376,6 +384,7 @@ def test_arguments_are_literals_or_text():
         "l": {},
     }
     assert parse_arguments([]) == {}
+    assert parse_arguments(["a=true", "b=false"]) == {"a": True, "b": False}
     assert type(parse_arguments(["a=1"])["a"]) is int and type(parse_arguments(["a=1.0"])["a"]) is float
 
 

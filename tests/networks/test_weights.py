@@ -247,6 +247,13 @@ def test_pickle_that_runs_code_under_another_name_does_not_run_either(tmp_path):
         assert not made.exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"<html>not found</html>", b"version https://git-lfs"])
+def test_a_file_that_is_no_checkpoint_is_not_said_to_want_trust(tmp_path, content):
+    (tmp_path / "weights.pth").write_bytes(content)
+    said = failure(read_weights, tmp_path / "weights.pth")
+    assert "weights.pth: not a torch file" in said and "--trust-pickle" not in said
+
+
 def test_whole_network_in_a_pickle_needs_trust(tmp_path, state):
     path = tmp_path / "network.pth"
     for content in (network(seed=9), {"model": network(seed=9)}, {"state_dict": state, "best": np.float64(3)}):
@@ -270,6 +277,19 @@ def test_mismatch_names_the_first_keys_and_shapes(state):
         assert part in said
     assert "--model-arg" not in said
     assert equal(model.state_dict(), before)  # nothing was half loaded
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda state: state.update(extra=torch.zeros(1)), "the weights also have extra"),
+        (lambda state: state.pop("3.bias"), "the network also has 3.bias"),
+        (lambda state: state.update({"3.bias": torch.zeros(3, 1)}), "3.bias is 3x1 in the weights, 3 in the network"),
+    ],
+)
+def test_one_difference_is_enough(state, change, said):
+    change(state)
+    assert failure(load_weights, network(), state, "some.pth", network) == f"some.pth does not fit: {said}"
 
 
 def test_mismatch_is_short_for_a_network_of_another_kind(tmp_path):
@@ -343,6 +363,7 @@ def written(tmp_path, state, metadata):
         ({"mean": "0.4,0.5, 0.6", "std": "1,2,3"}, Expected(None, (0.4, 0.5, 0.6), (1.0, 2.0, 3.0))),
         ({"std": "0.25"}, Expected(std=(0.25, 0.25, 0.25))),
         ({"mean": "0.4,0.5"}, Expected()),
+        ({"mean": "[0.4, 0.5, 0.6]", "std": "(1)"}, Expected(None, (0.4, 0.5, 0.6), (1.0, 1.0, 1.0))),
     ],
 )
 def test_metadata_of_safetensors(tmp_path, file, state, metadata, expected):

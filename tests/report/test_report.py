@@ -122,7 +122,7 @@ def test_opens_from_disk_with_names_as_text(page):
     assert page.title() == f"{HOSTILE} - netdissect"
     assert page.locator("h1").inner_text() == HOSTILE
     assert page.locator(".card:visible").count() == 4
-    concepts = page.locator(".card:visible .concept").all_inner_texts()
+    concepts = page.locator(".card:visible .concept").all_text_contents()
     assert sorted(concepts) == sorted(["left", "right", HOSTILE, "no label"])
 
 
@@ -153,13 +153,13 @@ def test_tabs_and_filters(page):
     assert page.locator(".card:visible").count() == 4
     search = page.locator(".layer:visible input[type=search]")
     search.fill("LEF")
-    assert page.locator(".card:visible .concept").all_inner_texts() == ["left"]
+    assert page.locator(".card:visible .concept").all_text_contents() == ["left"]
     assert page.locator(".layer:visible output").inner_text() == "1 unit"
     search.fill("3")
-    assert page.locator(".card:visible .number").all_inner_texts() == ["unit 3"]
+    assert page.locator(".card:visible .number").all_text_contents() == ["unit 3"]
     search.fill("")
     page.locator(".layer:visible select").select_option("part")
-    assert page.locator(".card:visible .concept").all_inner_texts() == [HOSTILE]
+    assert page.locator(".card:visible .concept").all_text_contents() == [HOSTILE]
     page.locator(".layer:visible select").select_option("")
     page.locator(".layer:visible input[type=checkbox]").check()
     assert page.locator(".card:visible").count() == 3

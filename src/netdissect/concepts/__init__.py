@@ -33,7 +33,7 @@ def open_dataset(
     """
     if limit is not None and limit < 1:
         raise NetdissectError(f"a limit of {limit} leaves no images")
-    if str(spec) == "scenes":
+    if spec == "scenes":
         data: ConceptDataset = Scenes(limit or SCENES_COUNT, size=size, seed=seed)
     else:
         data = _open_directory(Path(spec), size, ignore_index, skip_bad)

@@ -42,7 +42,10 @@ def read_image(path: Path) -> Image.Image:
 
 def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
     """A label map of one channel (grey or palette), a class index per pixel; raises ``BadSampleError``."""
-    pixels = np.asarray(_open(path, "label map"))
+    image = _open(path, "label map")
+    pixels = np.asarray(image)
+    if image.mode == "L":
+        pixels = pixels // _grey_step(path)
     if pixels.ndim != 2:
         raise BadSampleError(f"{path}: a label map has one channel of class indices, this has {pixels.shape[2]}")
     return pixels.astype(np.int32)
@@ -69,6 +72,14 @@ def fingerprint(root: Path, tables: Iterable[Path], files: Iterable[Path]) -> st
         size = file.stat().st_size if file.is_file() else -1
         digest.update(f"{file.relative_to(root).as_posix()} {size}\n".encode())
     return digest.hexdigest()
+
+
+def _grey_step(path: Path) -> int:
+    """What Pillow multiplies the values of a grey image by: it stretches PNGs of 2 and 4 bits over 0 to 255."""
+    with path.open("rb") as file:
+        header = file.read(25)
+    bits = header[24] if header.startswith(b"\x89PNG") else 8  # the depth stands in the first chunk
+    return 255 // (2**bits - 1) if bits < 8 else 1
 
 
 def _open(path: Path, what: str) -> Image.Image:

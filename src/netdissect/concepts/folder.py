@@ -125,7 +125,7 @@ class FolderDataset:
         except OSError:
             return  # the image says itself what is wrong with it, when it is read
         if abs(width * shape[0] - height * shape[1]) > 0.02 * height * shape[1]:
-            raise NetdissectError(
+            raise BadSampleError(
                 f"{path}: the label map is {shape[1]}x{shape[0]}, its image {width}x{height}: "
                 "they do not lie on each other"
             )

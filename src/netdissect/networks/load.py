@@ -89,7 +89,7 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
         try:
             arguments[key] = ast.literal_eval(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            arguments[key] = text
+            arguments[key] = {"true": True, "false": False}.get(text, text)
     return arguments
 
 
@@ -160,7 +160,7 @@ def _expected_by_metadata(metadata: Mapping[str, str], otherwise: Expected, sour
             height, _, width = metadata["input_size"].partition("x")
             size = (int(height), int(width or height))
         mean, std = (
-            _three([float(part) for part in metadata[key].split(",")] if key in metadata else None)
+            _three([float(part) for part in metadata[key].strip("[]()").split(",")] if key in metadata else None)
             for key in ("mean", "std")
         )
     except ValueError as error:
@@ -204,11 +204,8 @@ def _module_of_file(path: Path, spec: str) -> ModuleType:
 
 @contextmanager
 def _neighbours(kind: str) -> Iterator[None]:
-    """Lets a file, and the callable in it, import what lies beside the file, as when it is run as a script."""
-    if not kind.endswith(".py"):
-        yield
-        return
-    folder = str(Path(kind).resolve().parent)
+    """Lets a file, and the callable in it, import what lies beside it, as a script does; a package what lies here."""
+    folder = str(Path(kind).resolve().parent if kind.endswith(".py") else Path.cwd())
     sys.path.insert(0, folder)
     try:
         yield
@@ -220,7 +217,11 @@ def _neighbours(kind: str) -> Iterator[None]:
 def _attribute(module: ModuleType, name: str, spec: str) -> Callable[..., Any]:
     found = getattr(module, name, None)
     if isinstance(found, nn.Module):
-        return lambda: found
+
+        def ready_network() -> nn.Module:
+            return found
+
+        return ready_network
     if not callable(found):
         known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise NetdissectError(f"model {spec}: nothing callable named {name!r} there{nearest(name, known)}")

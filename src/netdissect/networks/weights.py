@@ -96,7 +96,7 @@ def _unpickle(path: Path, trust_pickle: bool) -> Any:
             warnings.simplefilter("ignore")  # what torch warns of, it refuses a line later
             return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
     except pickle.UnpicklingError as error:
-        if trust_pickle:
+        if trust_pickle or not _may_be_pickle(path):
             raise NetdissectError(f"{path}: not a torch file: {one_line(error)}") from error
         raise NetdissectError(
             f"{path}: refused, since it is not a plain file of tensors: unpickling it could run any code "
@@ -104,6 +104,12 @@ def _unpickle(path: Path, trust_pickle: bool) -> Any:
         ) from error
     except Exception as error:  # unpickling a broken or foreign file may raise anything
         raise NetdissectError(f"{path}: not a torch file: {one_line(error)}") from error
+
+
+def _may_be_pickle(path: Path) -> bool:
+    """Whether the file begins as a zip archive (torch since 1.6) or a binary pickle (before) does."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def _classes_hint(
