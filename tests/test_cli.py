@@ -347,6 +347,7 @@ def test_stock_networks_on_real_images(network, layer, run, tmp_path):
     )  # fmt: skip
     assert status == 0
     assert "on 12 images of camvid/train" in out
+    assert "note: the network has random weights" in out
     assert Result.load(tmp_path / "run")[layer].concept_area.sum() > 0
 
 

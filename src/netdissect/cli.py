@@ -11,7 +11,7 @@ from netdissect.types import NetdissectError, one_line
 
 if TYPE_CHECKING:
     from netdissect.networks.load import LoadedModel
-    from netdissect.results import Result
+    from netdissect.results import LayerResult, Result
 
 app = typer.Typer(
     name="netdissect",
@@ -266,24 +266,31 @@ def _print_summary(result: "Result") -> None:
     model, data = result.about["model"], result.about["data"]
     print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
     for layer in result.layers.values():
-        counts = layer.summary()
-        print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
-        rows = []
-        for category in layer.categories:
-            label, every = (counts[way]["categories"][category] for way in ("by_label", "by_category"))
-            rows.append([category, label["detectors"], label["unique"], every["detectors"], every["unique"]])
-        rows.append(
-            ["all", counts["by_label"]["detectors"], counts["by_label"]["unique"], "", counts["by_category"]["unique"]]
-        )
-        _table(["category", "detectors by label", "unique", "by category", "unique"], rows)
-        best = [
-            [row.unit, row.concept, row.category, f"{row.iou:.3f}", f"{row.iou_ceiling:.2f}"]
-            for row in layer.labels.head(BEST_SHOWN).itertuples()
-        ]
-        _table(["unit", "concept", "category", "IoU", "ceiling"], best)
+        _print_layer(layer)
     for note in result.notes:
         print(f"\nnote: {note}")
     print()
+
+
+def _print_layer(layer: "LayerResult") -> None:
+    counts = layer.summary()
+    by_label, by_category = counts["by_label"], counts["by_category"]
+    print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
+    rows: list[list[Any]] = []
+    for category in layer.categories:
+        label, every = (way["categories"][category] for way in (by_label, by_category))
+        rows.append([category, label["detectors"], label["unique"], every["detectors"], every["unique"]])
+    rows.append(["all", by_label["detectors"], by_label["unique"], "", by_category["unique"]])
+    _table(["category", "detectors by label", "unique", "by category", "unique"], rows)
+    detectors = layer.labels[layer.labels["is_detector"]]
+    if len(detectors):
+        concepts = detectors["concept"].value_counts().items()
+        print(f"detectors by label: {', '.join(f'{concept} {count}' for concept, count in concepts)}\n")
+    best = [
+        [row.unit, row.concept, row.category, f"{row.iou:.3f}", f"{row.iou_ceiling:.2f}"]
+        for row in layer.labels.head(BEST_SHOWN).itertuples()
+    ]
+    _table(["unit", "concept", "category", "IoU", "ceiling"], best)
 
 
 def _table(header: list[str], rows: list[list[Any]]) -> None:

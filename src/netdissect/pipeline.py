@@ -22,7 +22,7 @@ from netdissect.engine.mask import ALIGNMENTS
 from netdissect.engine.measure import Measurement, OnProgress, measure
 from netdissect.engine.tally import Concepts
 from netdissect.networks.layers import check_layers
-from netdissect.networks.load import Expected, LoadedModel, load_model
+from netdissect.networks.load import RANDOM_WEIGHTS, Expected, LoadedModel, load_model
 from netdissect.networks.weights import weights_hash
 from netdissect.results import LayerResult, Result, ShownImage
 from netdissect.types import Concept, NetdissectError, one_line, sorted_categories
@@ -250,6 +250,8 @@ def _shown_images(
 def _about(loaded: LoadedModel, reader: Reader, results: Mapping[str, LayerResult]) -> dict[str, Any]:
     data, skipped = reader.data, [reader.skipped[index] for index in sorted(reader.skipped)]
     notes = [note for result in results.values() for note in result.notes()]
+    if (loaded.weights or "").startswith(RANDOM_WEIGHTS):
+        notes.insert(0, "the network has random weights: --weights FILE or DEFAULT gives it trained ones")
     if skipped:
         notes.append(
             f"{len(skipped)} of {len(data)} images were left out, since they cannot be read; the first: {skipped[0]}"

@@ -21,6 +21,9 @@ from netdissect.types import NetdissectError, one_line
 #: The word that asks for the weights a library publishes.
 DEFAULT_WEIGHTS = "DEFAULT"
 
+#: What is said of the weights of a library's network where none are asked for.
+RANDOM_WEIGHTS = "random"
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -33,7 +36,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network in evaluation mode. ``weights`` says where its weights come from, None if nobody gave any."""
+    """A network in evaluation mode. ``weights`` says where its weights come from, None if its builder knows best."""
 
     model: nn.Module
     spec: str
@@ -76,6 +79,8 @@ def load_model(
         state, metadata = read_weights(Path(weights), trust_pickle=trust_pickle)
         load_weights(model, state, str(weights), build)
         expected = _expected_by_metadata(metadata, expected, str(weights))
+    elif kind in _LIBRARIES:
+        weights = f"{RANDOM_WEIGHTS}, of seed {seed}"
     return LoadedModel(model.eval(), spec, None if weights is None else str(weights), expected)
 
 
