@@ -185,7 +185,7 @@ BAD = {
     "mean": (["--mean", "0.5,0.5"], [], "mean is one number or three"),
     "deviation": (["--std", "0"], [], "standard deviation of 0.0"),
     "device": (["--device", "cuda:77"], [], "device 'cuda:77' cannot be used"),
-    "limit": (["--limit", "0"], [], "limit of 0"),
+    "limit": (["--limit", "0"], [], "the limit is at least 1, not 0"),
 }  # fmt: skip
 
 

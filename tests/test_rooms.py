@@ -10,7 +10,19 @@ import netdissect
 PACKAGE = Path(netdissect.__file__).parent
 
 #: From the top of the house to the bottom; `netdissect/__init__.py` and `__main__.py` are doors, not rooms.
-ROOMS = ("types", "concepts", "networks", "engine", "results", "pipeline", "report", "cli")
+ROOMS = (
+    "types",
+    "concepts",
+    "networks",
+    "engine",
+    "results",
+    "options",
+    "progress",
+    "pipeline",
+    "report",
+    "printing",
+    "cli",
+)
 
 
 def room_of(path):

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from netdissect.pipeline import dissect
     from netdissect.report import write_report
     from netdissect.results import LayerResult, Result
-    from netdissect.types import Concept, NetdissectError
+    from netdissect.types import BadSampleError, Concept, NetdissectError
 
 # Imported when first asked for, so that the command's --help does not wait for torch.
 _HOMES = {
+    "BadSampleError": "netdissect.types",
     "BrodenDataset": "netdissect.concepts",
     "Concept": "netdissect.types",
     "ConceptDataset": "netdissect.concepts",
@@ -38,6 +39,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BadSampleError",
     "BrodenDataset",
     "Concept",
     "ConceptDataset",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from netdissect.printing import print_summary, print_table
 from netdissect.types import NetdissectError, one_line
 
 if TYPE_CHECKING:
     from netdissect.networks.load import LoadedModel
-    from netdissect.results import LayerResult, Result
 
 app = typer.Typer(
     name="netdissect",
@@ -23,9 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-#: How many of a layer's units a summary names.
-BEST_SHOWN = 10
 
 ModelArgument = Annotated[
     str,
@@ -120,7 +117,7 @@ def layers(
         ]
         print(json.dumps(rows))
         return
-    _table(
+    print_table(
         ["layer", "type", "units", "output"], [[i.name, i.type, i.units, "x".join(map(str, i.shape))] for i in found]
     )
 
@@ -174,7 +171,7 @@ def dissect(
     """Names the units of a network's layers, and writes the run with its report.
 
     Thresholds are exact: a first pass over the images finds them, a second counts pixels. Memory does not grow with the
-    number of images, except for quantile * positions values of each unit.
+    number of images, except for quantile * positions values of each unit and the pictures that the report shows.
     """
     from netdissect.results import check_free
 
@@ -215,7 +212,7 @@ def summary(
         print(json.dumps({"runs": [result.summary() for result in results]}))
         return
     for result in results:
-        _print_summary(result)
+        print_summary(result)
 
 
 @app.command(epilog="Example: netdissect report runs/resnet18 --out resnet18-report")
@@ -250,64 +247,13 @@ def _run(loaded: "LoadedModel", layers: list[str], data: str, out: Path, overwri
     from netdissect.results import check_free
 
     check_free(out, overwrite=overwrite)
-    written = "nothing was"
     try:
-        result = dissect_model(loaded, layers, data, name=out.resolve().name, **options)
-        result.save(out, overwrite=overwrite)
-        written = f"the run {out} was, without its report,"
-        page = write_report(result, out / "report")
+        result = dissect_model(loaded, layers, data, name=out.absolute().name, **options)
+        result.save(out, overwrite=overwrite, add=lambda folder: write_report(result, folder / "report"))
     except KeyboardInterrupt:
-        _fail(f"interrupted; {written} written", 130)
-    _print_summary(result)
-    print(f"run     {out}\nreport  {page}")
-
-
-def _print_summary(result: "Result") -> None:
-    model, data = result.about["model"], result.about["data"]
-    print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
-    for layer in result.layers.values():
-        _print_layer(layer)
-    for note in result.notes:
-        print(f"\nnote: {note}")
-    print()
-
-
-def _print_layer(layer: "LayerResult") -> None:
-    counts = layer.summary()
-    by_label, by_category = counts["by_label"], counts["by_category"]
-    print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
-    rows: list[list[Any]] = []
-    for category in layer.categories:
-        label, every = (way["categories"][category] for way in (by_label, by_category))
-        rows.append([category, label["detectors"], label["unique"], every["detectors"], every["unique"]])
-    rows.append(["all", by_label["detectors"], by_label["unique"], "", by_category["unique"]])
-    _table(["category", "detectors by label", "unique", "by category", "unique"], rows)
-    detectors = layer.labels[layer.labels["is_detector"]]
-    if len(detectors):
-        concepts = detectors["concept"].value_counts().items()
-        print(f"detectors by label: {', '.join(f'{concept} {count}' for concept, count in concepts)}\n")
-    best = [
-        [row.unit, row.concept, row.category, f"{row.iou:.3f}", f"{row.iou_ceiling:.2f}"]
-        for row in layer.labels.head(BEST_SHOWN).itertuples()
-    ]
-    _table(["unit", "concept", "category", "IoU", "ceiling"], best)
-
-
-def _table(header: list[str], rows: list[list[Any]]) -> None:
-    """Aligned columns; numbers to the right."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for place, name in enumerate(header):
-        numbers = rows and all(isinstance(row[place], int | float) or row[place] == "" for row in rows)
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(str, row))
-    console = Console(markup=False, highlight=False, emoji=False)
-    # A pipe has no width: lines there are as long as they need to be.
-    console.print(table, width=None if console.is_terminal else 400)
+        _fail("interrupted; nothing was written", 130)
+    print_summary(result)
+    print(f"run     {out}\nreport  {out / 'report' / 'index.html'}")
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -2,9 +2,7 @@
 
 import io
 import platform
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,20 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from netdissect.concepts import ConceptDataset, open_dataset, sample
-from netdissect.engine.batches import Preprocess, Reader
-from netdissect.engine.mask import ALIGNMENTS
+from netdissect.concepts import ConceptDataset, check_dataset, open_dataset, sample
+from netdissect.engine.batches import Reader
 from netdissect.engine.measure import Measurement, OnProgress, measure
 from netdissect.engine.tally import Concepts
 from netdissect.networks.layers import check_layers
 from netdissect.networks.load import RANDOM_WEIGHTS, Expected, LoadedModel, load_model
 from netdissect.networks.weights import weights_hash
+from netdissect.options import check_options, choose_device, choose_preprocess, real_number, whole_number
+from netdissect.progress import Clock, progress_bar
 from netdissect.results import LayerResult, Result, ShownImage
-from netdissect.types import Concept, NetdissectError, one_line, sorted_categories
+from netdissect.types import Concept, NetdissectError, sorted_categories
 
 #: Shown images are at most this many pixels wide and high.
 SHOWN_SIZE = 192
@@ -44,7 +41,7 @@ def dissect(
     std: float | Sequence[float] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
-    categories: Sequence[str] | None = None,
+    categories: str | Sequence[str] | None = None,
     ignore_index: Sequence[int] = (),
     limit: int | None = None,
     seed: int = 0,
@@ -80,23 +77,23 @@ def dissect(
         NetdissectError: bad options, layers, data or activations; its text is one line.
     """
     layers = [layers] if isinstance(layers, str) else list(layers)
+    quantile, iou_threshold = real_number(quantile, "quantile"), real_number(iou_threshold, "IoU threshold")
+    batch_size = whole_number(batch_size, "batch size")
+    top_images = whole_number(top_images, "number of top images")
+    limit = None if limit is None else whole_number(limit, "limit")
+    check_options(quantile, iou_threshold, align)
+    seed = int(seed)
     loaded = _loaded(model, seed)
-    preprocess = _preprocess(loaded.expected, size, mean, std)
-    _check_options(quantile, iou_threshold, align, batch_size, top_images)
     check_layers(loaded.model, layers)
-    where = _device(loaded.model, device)
-    if isinstance(data, str | Path):
-        dataset = open_dataset(
-            data, size=preprocess.size, ignore_index=ignore_index, skip_bad=skip_bad, limit=limit, seed=seed
-        )
-    else:
-        dataset = data if limit is None else sample(data, limit, seed)
-    if len(dataset) == 0:
-        raise NetdissectError(f"{dataset.name}: the dataset has no images")
+    where = choose_device(loaded.model, device)
+    preprocess = choose_preprocess(loaded.expected, size, mean, std)
+    dataset = _dataset(data, preprocess.size, ignore_index, limit, seed, skip_bad)
     concepts = Concepts(_chosen(dataset, categories), dataset.label_shape)
     reader = Reader(dataset, preprocess, batch_size, skip_bad=skip_bad)
-    clock = _Clock()
-    with _progress_bar(progress) as on_progress:
+    fingerprint = dataset.fingerprint()
+    clock = Clock()
+    with progress_bar(progress) as bar:
+        on_progress = clock.around(bar)
         measured = measure(
             loaded.model,
             layers,
@@ -106,13 +103,13 @@ def dissect(
             align=align,
             device=where,
             top_images=top_images,
-            on_progress=clock.around(on_progress),
+            on_progress=on_progress,
         )
         results = {
             layer: _layer_result(layer, of_layer, concepts, quantile, iou_threshold)
             for layer, of_layer in measured.items()
         }
-        images = _shown_images(dataset, results, clock.around(on_progress))
+        images = _shown_images(dataset, results, on_progress)
     options = {
         "quantile": quantile,
         "iou_threshold": iou_threshold,
@@ -123,12 +120,12 @@ def dissect(
         "batch_size": batch_size,
         "device": str(where),
         "categories": None if categories is None else list(concepts.categories),
-        "ignore_index": list(ignore_index),
+        "ignore_index": list(map(int, ignore_index)),
         "limit": limit,
         "seed": seed,
     }
-    about = _about(loaded, reader, results) | {"options": options, "timings": clock.seconds()}
-    return Result(name or loaded.spec, results, images, about)
+    about = _about(loaded, reader, fingerprint, results)
+    return Result(name or loaded.spec, results, images, about | {"options": options, "timings": clock.seconds()})
 
 
 def _loaded(model: nn.Module | LoadedModel | str, seed: int) -> LoadedModel:
@@ -139,68 +136,32 @@ def _loaded(model: nn.Module | LoadedModel | str, seed: int) -> LoadedModel:
     return model
 
 
-def _preprocess(
-    expected: Expected,
-    size: int | tuple[int, int] | None,
-    mean: float | Sequence[float] | None,
-    std: float | Sequence[float] | None,
-) -> Preprocess:
-    """What the caller says, else what the weights tell, else ImageNet's."""
-    default = Preprocess()
-    pair = (size, size) if isinstance(size, int) else size or expected.size or default.size
-    if min(pair) < 1:
-        raise NetdissectError(f"images of {pair[0]}x{pair[1]} pixels have none")
-    deviation = _three_channels(std, "std") or expected.std or default.std
-    if min(deviation) <= 0:
-        raise NetdissectError(f"a standard deviation of {min(deviation)} cannot be divided by")
-    return Preprocess(pair, _three_channels(mean, "mean") or expected.mean or default.mean, deviation)
+def _dataset(
+    data: ConceptDataset | str | Path,
+    size: tuple[int, int],
+    ignore_index: Sequence[int],
+    limit: int | None,
+    seed: int,
+    skip_bad: bool,
+) -> ConceptDataset:
+    if isinstance(data, str | Path):
+        data = open_dataset(data, size=size, ignore_index=ignore_index, skip_bad=skip_bad, limit=limit, seed=seed)
+        check_dataset(data)
+        return data
+    check_dataset(data)
+    if ignore_index:
+        raise NetdissectError(f"{data.name}: indices to ignore make sense for a folder of masks given by name alone")
+    return data if limit is None else sample(data, limit, seed)
 
 
-def _three_channels(values: float | Sequence[float] | None, what: str) -> tuple[float, float, float] | None:
-    """One number for all channels, or three."""
-    if values is None:
-        return None
-    values = (values,) if isinstance(values, int | float) else values
-    if len(values) not in (1, 3):
-        raise NetdissectError(f"{what} is one number or three, not {len(values)}")
-    red, green, blue = values if len(values) == 3 else tuple(values) * 3
-    return (float(red), float(green), float(blue))
-
-
-def _check_options(quantile: float, iou_threshold: float, align: str, batch_size: int, top_images: int) -> None:
-    if not 0 < quantile < 1:
-        raise NetdissectError(f"a quantile of {quantile} is not between 0 and 1")
-    if not 0 <= iou_threshold < 1:
-        raise NetdissectError(f"an IoU threshold of {iou_threshold} is not in 0..1")
-    if align not in ALIGNMENTS:
-        raise NetdissectError(f"no alignment {align!r}: it is {' or '.join(ALIGNMENTS)}")
-    if batch_size < 1 or top_images < 1:
-        raise NetdissectError("the batch size and the number of top images are at least 1")
-
-
-def _device(model: nn.Module, device: str | torch.device | None) -> torch.device:
-    """``None`` is where the model is, ``auto`` the GPU if there is one."""
-    if device is None:
-        return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
-    if device == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device(kind)
-    try:
-        torch.zeros(1, device=device)
-        return torch.device(device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise NetdissectError(f"device {device!r} cannot be used: {one_line(error)}") from error
-
-
-def _chosen(data: ConceptDataset, categories: Sequence[str] | None) -> list[Concept]:
+def _chosen(data: ConceptDataset, categories: str | Sequence[str] | None) -> list[Concept]:
+    """The concepts of the chosen categories; all of them if none are chosen."""
+    categories = [categories] if isinstance(categories, str) else categories
     known = sorted_categories({concept.category for concept in data.concepts})
     for category in categories or ():
         if category not in known:
             raise NetdissectError(f"{data.name} has no category {category!r}: it has {', '.join(known)}")
-    chosen = [concept for concept in data.concepts if not categories or concept.category in categories]
-    if not chosen:
-        raise NetdissectError(f"{data.name}: lists no concepts")
-    return chosen
+    return [concept for concept in data.concepts if not categories or concept.category in categories]
 
 
 def _layer_result(
@@ -238,7 +199,7 @@ def _shown_images(
     shown = {}
     for done, index in enumerate(indices.tolist()):
         on_progress("images", done, len(indices))
-        image = data.image(index)
+        image = data.image(index).convert("RGB")  # a copy: the dataset may keep its own
         image.thumbnail((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=85)
@@ -247,20 +208,13 @@ def _shown_images(
     return shown
 
 
-def _about(loaded: LoadedModel, reader: Reader, results: Mapping[str, LayerResult]) -> dict[str, Any]:
+def _about(loaded: LoadedModel, reader: Reader, fingerprint: str, results: Mapping[str, LayerResult]) -> dict[str, Any]:
     data, skipped = reader.data, [reader.skipped[index] for index in sorted(reader.skipped)]
-    notes = [note for result in results.values() for note in result.notes()]
-    if (loaded.weights or "").startswith(RANDOM_WEIGHTS):
-        notes.insert(0, "the network has random weights: --weights FILE or DEFAULT gives it trained ones")
-    if skipped:
-        notes.append(
-            f"{len(skipped)} of {len(data)} images were left out, since they cannot be read; the first: {skipped[0]}"
-        )
     return {
         "model": {"name": loaded.spec, "weights": loaded.weights, "weights_sha256": weights_hash(loaded.model)},
         "data": {
             "name": data.name,
-            "fingerprint": data.fingerprint(),
+            "fingerprint": fingerprint,
             "images": len(data) - len(skipped),
             "skipped": skipped,
             "label_shape": list(data.label_shape),
@@ -269,39 +223,18 @@ def _about(loaded: LoadedModel, reader: Reader, results: Mapping[str, LayerResul
             "python": platform.python_version(),
             **{package: version(package) for package in ("netdissect", "torch", "torchvision", "numpy")},
         },
-        "notes": notes,
+        "notes": _notes(loaded, results, len(data), skipped),
     }
 
 
-class _Clock:
-    """Seconds spent on each of the things that report progress."""
-
-    def __init__(self) -> None:
-        self._begun: dict[str, float] = {}
-        self._ended: dict[str, float] = {}
-
-    def around(self, on_progress: OnProgress) -> OnProgress:
-        def timed(doing: str, done: int, total: int) -> None:
-            self._ended[doing] = time.perf_counter()
-            self._begun.setdefault(doing, self._ended[doing])
-            on_progress(doing, done, total)
-
-        return timed
-
-    def seconds(self) -> dict[str, float]:
-        return {doing: round(self._ended[doing] - begun, 3) for doing, begun in self._begun.items()}
-
-
-@contextmanager
-def _progress_bar(shown: bool) -> Iterator[OnProgress]:
-    """A bar per thing that is done, on standard error."""
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
-        tasks: dict[str, Any] = {}
-
-        def on_progress(doing: str, done: int, total: int) -> None:
-            if doing not in tasks:
-                tasks[doing] = progress.add_task(doing, total=total)
-            progress.update(tasks[doing], completed=done, total=total)
-
-        yield on_progress
+def _notes(loaded: LoadedModel, results: Mapping[str, LayerResult], images: int, skipped: list[str]) -> list[str]:
+    """What a reader of the result should know, a line each."""
+    notes = []
+    if (loaded.weights or "").startswith(RANDOM_WEIGHTS):
+        notes.append("the network has random weights: --weights FILE or DEFAULT gives it trained ones")
+    notes += [note for result in results.values() for note in result.notes()]
+    if skipped:
+        notes.append(
+            f"{len(skipped)} of {images} images were left out, since they cannot be read; the first: {skipped[0]}"
+        )
+    return notes

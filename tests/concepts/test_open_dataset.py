@@ -129,7 +129,7 @@ def test_limit_that_leaves_nothing_of_a_dataset_in_memory(limit):
     with pytest.raises(NetdissectError, match=f"limit of {limit} "):
         sample(data, limit, 0)
     network = Recall(np.zeros((1, 1, 1, 1), dtype=np.float32))
-    with pytest.raises(NetdissectError, match=f"limit of {limit} "):
+    with pytest.raises(NetdissectError, match=f"limit is at least 1, not {limit}"):
         dissect(network, ["maps"], data, limit=limit, size=PLAIN.size, progress=False)
 
 

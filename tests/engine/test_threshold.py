@@ -53,11 +53,23 @@ def test_two_tails_add_up_to_one(cut, quantile, seed):
 
 
 def test_holds_no_more_than_the_tail_and_its_slack():
-    tail = UpperTail.empty(2, capacity=50)
-    for _ in range(200):
-        tail.update(torch.randn(2, 500))
-    assert tail.held.shape == (2, 100)
-    assert tail.seen == 100_000
+    tail = UpperTail.empty(2, capacity=40_000)
+    for _ in range(20):
+        tail.update(torch.randn(2, 50_000))
+    assert tail.held.shape == (2, 50_000)
+    assert tail.seen == 1_000_000
+    assert UpperTail.empty(2, capacity=1).held.shape == (2, 1 + 2**12)
+
+
+def test_exact_where_the_tail_is_selected_again_and_again():
+    """Long enough for many selections, with values in every order and many ties."""
+    values = np.random.default_rng(1).integers(0, 3000, (3, 60_000)).astype(np.float32)
+    values[1].sort()
+    values[2] = np.sort(values[2])[::-1]
+    tail = UpperTail.empty(3, threshold_rank(0.01, 60_000) + 1)
+    for start in range(0, 60_000, 700):
+        tail.update(torch.from_numpy(values[:, start : start + 700].copy()))
+    assert tail.compute(0.01).tolist() == [reference.threshold(row, 0.01) for row in values]
 
 
 def test_fewer_values_than_planned_still_give_their_own_quantile():

@@ -104,15 +104,15 @@ def failure(spec, **options):
 def test_torchvision():
     loaded = load_model(SMALL, arguments={"num_classes": 7})
     assert isinstance(loaded, LoadedModel) and type(loaded.model).__name__ == "SqueezeNet"
-    assert (loaded.spec, loaded.weights, loaded.expected) == (SMALL, None, Expected())
+    assert (loaded.spec, loaded.weights, loaded.expected) == (SMALL, "random, of seed 0", Expected())
     assert loaded.model(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
 
 
 def test_timm():
     pytest.importorskip("timm")
-    loaded = load_model("timm:test_resnet", arguments={"num_classes": 5})
+    loaded = load_model("timm:test_resnet", arguments={"num_classes": 5}, seed=3)
     assert loaded.model(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
-    assert loaded.weights is None
+    assert loaded.weights == "random, of seed 3"
     config = loaded.model.pretrained_cfg
     assert loaded.expected == Expected(tuple(config["input_size"][1:]), tuple(config["mean"]), tuple(config["std"]))
     assert loaded.expected.size == (160, 160)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect import Concept, LayerResult, NetdissectError, Result
-from netdissect.results import ShownImage
+from netdissect.results import ShownImage, check_free
 from netdissect.results.layer import UNIT_COLUMNS
 
 CONCEPTS = (
@@ -197,6 +198,46 @@ def test_a_failing_save_leaves_nothing_behind(layer, tmp_path, monkeypatch, erro
             result_of(layer, name="second").save(target, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert Result.load(out).name == "first"
+
+
+def test_what_else_is_written_belongs_to_the_run(layer, tmp_path):
+    out = result_of(layer).save(tmp_path / "run", add=lambda folder: (folder / "page.html").write_text("page"))
+    assert (out / "page.html").read_text() == "page"
+
+    def fail(folder):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        result_of(layer, name="second").save(out, overwrite=True, add=fail)
+    assert (Result.load(out).name, (out / "page.html").read_text()) == ("a run", "page")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_where_nothing_can_be_written_is_told_beforehand(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NetdissectError, match=r"file/run: cannot be written"):
+        check_free(tmp_path / "file" / "run", overwrite=False)
+    with pytest.raises(NetdissectError, match=r"/proc/run: cannot be written"):
+        check_free(Path("/proc/run"), overwrite=False)
+    check_free(tmp_path / "deep" / "down" / "run", overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_working_directory_itself_can_be_replaced(layer, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    result_of(layer).save(".", overwrite=True)
+    assert Result.load(tmp_path / "empty").name == "a run"
+
+
+@pytest.mark.parametrize("file", ["tally.npz", "top.npz", "top.parquet"])
+@pytest.mark.parametrize("keep", [0, 0.5, 0.95])
+def test_truncated_files_are_refused(layer, tmp_path, file, keep):
+    path = result_of(layer).save(tmp_path / "run") / "conv" / file
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(NetdissectError, match="run: the run is damaged"):
+        Result.load(tmp_path / "run")
 
 
 def test_damaged_runs_are_refused_with_the_file(layer, tmp_path):

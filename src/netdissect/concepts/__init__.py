@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from netdissect.concepts.base import ConceptDataset, sample
+from netdissect.concepts.base import ConceptDataset, check_dataset, sample
 from netdissect.concepts.broden import BrodenDataset
 from netdissect.concepts.folder import FolderDataset
 from netdissect.concepts.scenes import Scenes
 from netdissect.types import NetdissectError
 
-__all__ = ["BrodenDataset", "ConceptDataset", "FolderDataset", "Scenes", "open_dataset", "sample"]
+__all__ = ["BrodenDataset", "ConceptDataset", "FolderDataset", "Scenes", "check_dataset", "open_dataset", "sample"]
 
 #: How many scenes there are unless a limit says otherwise.
 SCENES_COUNT = 1000

@@ -60,6 +60,25 @@ class ConceptDataset(Protocol):
         ...
 
 
+#: Concept numbers are looked up in tables of this length at most.
+LARGEST_NUMBER = 2**20
+
+
+def check_dataset(data: ConceptDataset) -> None:
+    """Raises ``NetdissectError`` if ``data`` does not keep to the protocol, as far as can be told without images."""
+    if not isinstance(data, ConceptDataset):
+        needed = ("name", "concepts", "label_shape", "__len__", "image", "labels", "image_name", "fingerprint")
+        missing = [attribute for attribute in needed if not hasattr(data, attribute)]
+        raise NetdissectError(f"a {type(data).__name__} is not a concept dataset: it has no {', '.join(missing)}")
+    if len(data) == 0:
+        raise NetdissectError(f"{data.name}: the dataset has no images")
+    numbers = [concept.number for concept in data.concepts]
+    if not numbers:
+        raise NetdissectError(f"{data.name}: the dataset lists no concepts")
+    if numbers != sorted(set(numbers)) or numbers[0] < 1 or numbers[-1] > LARGEST_NUMBER:
+        raise NetdissectError(f"{data.name}: concept numbers must ascend, from 1 on, to {LARGEST_NUMBER} at most")
+
+
 class Subset:
     """Some images of a dataset, in the given order; itself a ``ConceptDataset``."""
 

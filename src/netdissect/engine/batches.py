@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from netdissect.concepts.base import ConceptDataset, Labels
-from netdissect.types import BadSampleError
+from netdissect.types import UNLABELLED, BadSampleError, NetdissectError
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,15 @@ class Preprocess:
 
     def __call__(self, image: Image.Image) -> Float[Tensor, "3 H W"]:
         height, width = self.size
+        image = image.convert("RGB")
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div_(255)
-        return pixels.sub_(torch.tensor(self.mean)[:, None, None]).div_(torch.tensor(self.std)[:, None, None])
+        return pixels.sub_(_channels(self.mean)).div_(_channels(self.std))
+
+
+def _channels(values: tuple[float, float, float]) -> Float[Tensor, "3 1 1"]:
+    return torch.tensor(values, dtype=torch.float32, device="cpu")[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Reader:
         self.batch_size = batch_size
         self.skip_bad = skip_bad
         self.skipped: dict[int, str] = {}
+        self._listed = np.zeros(max(concept.number for concept in data.concepts) + 1, dtype=bool)
+        self._listed[[UNLABELLED, *(concept.number for concept in data.concepts)]] = True
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields batches in the dataset's order. Raises ``BadSampleError`` unless ``skip_bad``."""
@@ -63,7 +70,7 @@ class Reader:
             if index in self.skipped:
                 continue
             try:
-                image, label = self.preprocess(self.data.image(index)), self.data.labels(index)
+                image, label = self.preprocess(self.data.image(index)), self._labels(index)
             except BadSampleError as error:
                 if not self.skip_bad:
                     raise
@@ -77,3 +84,23 @@ class Reader:
                 indices, images, labels = [], [], []
         if indices:
             yield Batch(indices, torch.stack(images), labels)
+
+    def _labels(self, index: int) -> Labels:
+        """The labels of an image, found to keep to the protocol; somebody's own dataset may not."""
+        labels = self.data.labels(index)
+        maps, whole = np.asarray(labels.maps), np.array(labels.whole, dtype=np.int64)
+        shape = tuple(self.data.label_shape)
+        if maps.ndim != 3 or maps.shape[1:] != shape or not np.issubdtype(maps.dtype, np.integer):
+            raise NetdissectError(
+                f"{self._where(index)}: its label maps are {maps.dtype} {maps.shape}, "
+                f"not whole numbers (layers, {shape[0]}, {shape[1]})"
+            )
+        for numbers in (maps, whole):
+            inside = (numbers >= 0) & (numbers < len(self._listed))
+            unlisted = numbers[~(inside & self._listed[np.where(inside, numbers, UNLABELLED)])]
+            if unlisted.size:
+                raise NetdissectError(f"{self._where(index)}: label {unlisted[0]} is not among the dataset's concepts")
+        return Labels(maps.astype(np.int32, copy=False), tuple(whole.tolist()))
+
+    def _where(self, index: int) -> str:
+        return f"{self.data.name}: {self.data.image_name(index)}"

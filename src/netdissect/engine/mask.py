@@ -2,8 +2,9 @@
 
 Interpolation is separable and linear. Between neighbours ``a`` and ``b`` it is ``a + weight * (b - a)``, first along
 the width, then along the height, each operation rounded to float32. Written so, no interpolated value exceeds the
-larger neighbour (``weight`` is a fraction of small whole numbers below 1, never close to it), a constant map stays
-constant to the last bit, and the result does not depend on the device, the batch or the number of threads.
+larger neighbour (``weight`` is a fraction of small whole numbers below 1, never close to it; activations are below
+half of float32's largest number, so that differences do not overflow), a constant map stays constant to the last bit,
+and the result does not depend on the device, the batch or the number of threads.
 """
 
 from collections.abc import Callable
@@ -32,11 +33,11 @@ def stretch(length: int, out: int, device: torch.device) -> Sampling:
 
     The usual ``align_corners=False``. Positions are fractions of whole numbers, rounded once, at the end.
     """
-    numerator = ((2 * torch.arange(out) + 1) * length - out).clamp(min=0)
+    numerator = ((2 * torch.arange(out, device="cpu") + 1) * length - out).clamp(min=0)
     lower = (numerator // (2 * out)).clamp(max=length - 1)
     weight = ((numerator - 2 * out * lower).double() / (2 * out)).float()
     upper = (lower + 1).clamp(max=length - 1)
-    weight = torch.where(upper > lower, weight, torch.zeros(()))
+    weight = torch.where(upper > lower, weight, torch.zeros_like(weight))
     return Sampling(lower.to(device), upper.to(device), weight.to(device))
 
 

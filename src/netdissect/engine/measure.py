@@ -6,8 +6,7 @@ tails excepted, which hold ``floor(q*N) + 1`` values a unit.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,10 +19,13 @@ from netdissect.engine.mask import ALIGNMENTS, Alignment
 from netdissect.engine.tally import Concepts, Tally
 from netdissect.engine.threshold import UpperTail, threshold_rank
 from netdissect.engine.top import Extent, Histogram, TopImages
-from netdissect.types import NetdissectError
+from netdissect.types import NetdissectError, one_line
 
 #: What is being done, images done, images in all.
 OnProgress = Callable[[str, int, int], None]
+
+#: Differences of activations up to here are still float32 numbers.
+_LARGEST = torch.finfo(torch.float32).max / 2
 
 
 @dataclass(frozen=True)
@@ -79,23 +81,20 @@ def measure(
     whose output is not a map or a vector, that is not finite, or that is called twice in a pass; ``BadSampleError``
     for an image that cannot be read.
     """
-    passes = partial(_passes, model, reader=reader, device=device, on_progress=on_progress)
     with _prepared(model, device), capture(model, layers) as outputs:
+        passes = _Passes(model, layers, outputs, reader, device, on_progress)
         first: dict[str, _FirstPass] = {}
-        for batch, maps in passes(outputs, layers, doing="thresholds"):
+        for batch, maps in passes.run("thresholds"):
             for layer in layers:
-                _check_finite(layer, maps[layer], batch, reader)
                 if layer not in first:
                     first[layer] = _FirstPass.empty(maps[layer], len(reader.data), quantile, top_images)
-                _check_shape(layer, maps[layer], first[layer])
-                images = torch.tensor(batch.indices, device=maps[layer].device)
-                first[layer].update(images, maps[layer])
+                first[layer].update(torch.tensor(batch.indices, device=maps[layer].device), maps[layer])
         if not first:
             raise NetdissectError(f"{reader.data.name}: none of its {len(reader.data)} images can be read")
         thresholds = {layer: first[layer].tail.compute(quantile) for layer in layers}
         tallies = {layer: Tally.zeros(len(t), concepts, t.device) for layer, t in thresholds.items()}
         histograms = {layer: Histogram.empty(f.extent.low, f.extent.high) for layer, f in first.items()}
-        for batch, maps in passes(outputs, layers, doing="concepts"):
+        for batch, maps in passes.run("concepts"):
             for layer in layers:
                 histograms[layer].update(_by_unit(maps[layer]))
             _count(tallies, maps, thresholds, batch, concepts, ALIGNMENTS[align])
@@ -118,47 +117,63 @@ def _count(
             tally.update(maps[layer][place], thresholds[layer], cover, concepts.label_shape, align)
 
 
-def _passes(
-    model: nn.Module,
-    outputs: dict[str, Any],
-    layers: Sequence[str],
-    *,
-    reader: Reader,
-    device: torch.device,
-    doing: str,
-    on_progress: OnProgress,
-) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
-    """One pass over the images: each batch with the activation maps of every layer, in float32."""
-    # Counting needs operations that MPS lacks or limits; its memory is the CPU's, so that moving costs little.
-    counting = torch.device("cpu") if device.type == "mps" else device
-    total = len(reader.data)
-    on_progress(doing, 0, total)
-    for batch in reader:
-        outputs.clear()
-        _forward(model, batch.images.to(device))
-        for layer in layers:
-            if layer not in outputs:
-                raise NetdissectError(f"layer {layer} is not used in the network's forward pass")
-        maps = {layer: activation_maps(layer, outputs[layer], len(batch.indices)) for layer in layers}
-        yield batch, {layer: of_layer.to(counting) for layer, of_layer in maps.items()}
-        on_progress(doing, batch.indices[-1] + 1, total)
-    on_progress(doing, total, total)
+@dataclass
+class _Passes:
+    """Runs a network over the images, any number of times; ``outputs`` is what ``capture`` fills."""
+
+    model: nn.Module
+    layers: Sequence[str]
+    outputs: dict[str, Any]
+    reader: Reader
+    device: torch.device
+    on_progress: OnProgress
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def run(self, doing: str) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
+        """One pass: each batch with the activation maps of every layer, in float32, where they are counted."""
+        total = len(self.reader.data)
+        self.on_progress(doing, 0, total)
+        for batch in self.reader:
+            self.outputs.clear()
+            _forward(self.model, batch.images.to(self.device))
+            yield batch, {layer: self._maps(layer, batch) for layer in self.layers}
+            self.on_progress(doing, batch.indices[-1] + 1, total)
+        self.on_progress(doing, total, total)
+
+    def _maps(self, layer: str, batch: Batch) -> Float[Tensor, "n u h w"]:
+        if layer not in self.outputs:
+            raise NetdissectError(f"layer {layer} is not used in the network's forward pass")
+        maps = activation_maps(layer, self.outputs[layer], len(batch.indices))
+        shape = tuple(maps.shape[1:])
+        if shape != self.shapes.setdefault(layer, shape):
+            raise NetdissectError(
+                f"layer {layer} changes its shape from {self.shapes[layer]} to {shape} between images"
+            )
+        # NaN is not below anything either.
+        usable = maps.abs().amax(dim=(1, 2, 3)) <= _LARGEST
+        if not bool(usable.all()):
+            place = int(usable.logical_not().nonzero()[0, 0])
+            what = "too large" if bool(maps[place].isfinite().all()) else "NaN or infinite"
+            name = self.reader.data.image_name(batch.indices[place])
+            raise NetdissectError(f"layer {layer} has {what} activations on image {name}")
+        # Counting needs operations that MPS lacks or limits; its memory is the CPU's, so that moving costs little.
+        return maps.cpu() if self.device.type == "mps" else maps
 
 
 def _forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
+    """Runs the network, on images in its own precision."""
     precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
     try:
         with torch.no_grad():
             model(images.to(precision))
     except NetdissectError:
         raise
+    except torch.OutOfMemoryError as error:
+        raise NetdissectError(f"out of memory with {len(images)} images at a time: take a smaller batch") from error
     except Exception as error:  # somebody's forward pass may raise anything
-        if isinstance(error, torch.OutOfMemoryError):
-            raise NetdissectError(
-                f"out of memory with {len(images)} images at a time: a smaller batch size helps"
-            ) from error
         size = "x".join(map(str, images.shape[2:]))
-        raise NetdissectError(f"the network cannot take images of {size}: {' '.join(str(error).split())}") from error
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise NetdissectError(f"the network cannot take images of {size}: {reason}") from error
 
 
 @contextmanager
@@ -169,7 +184,7 @@ def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
     try:
         model.eval()
         if home != device:
-            model.to(device)
+            _move(model, device)
         yield
     finally:
         if home != device:
@@ -178,20 +193,12 @@ def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
             module.training = training
 
 
+def _move(model: nn.Module, device: torch.device) -> None:
+    try:
+        model.to(device)
+    except (RuntimeError, TypeError) as error:  # too large for it, or of a precision it lacks
+        raise NetdissectError(f"the network cannot be moved to {device}: {one_line(error)}") from error
+
+
 def _by_unit(maps: Float[Tensor, "n u h w"]) -> Float[Tensor, "u m"]:
     return maps.transpose(0, 1).flatten(1)
-
-
-def _check_finite(layer: str, maps: Float[Tensor, "n u h w"], batch: Batch, reader: Reader) -> None:
-    finite = maps.isfinite().flatten(1).all(dim=1)
-    if not bool(finite.all()):
-        image = batch.indices[int(finite.logical_not().nonzero()[0, 0])]
-        raise NetdissectError(f"layer {layer} has NaN or infinite activations on image {reader.data.image_name(image)}")
-
-
-def _check_shape(layer: str, maps: Float[Tensor, "n u h w"], first: _FirstPass) -> None:
-    units, _, height, width = first.top.maps.shape
-    if maps.shape[1:] != (units, height, width):
-        raise NetdissectError(
-            f"layer {layer} changes its shape from ({units},{height},{width}) to {tuple(maps.shape[1:])} between images"
-        )

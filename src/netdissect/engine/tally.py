@@ -39,7 +39,7 @@ class Concepts:
         if label_shape[0] * label_shape[1] > MOST_LABEL_PIXELS:
             raise NetdissectError(f"label maps of {label_shape} pixels are too large: at most 2**24 pixels are counted")
         self.concepts = tuple(concepts)
-        self.label_shape = label_shape
+        self.label_shape = (label_shape[0], label_shape[1])
         self.categories = sorted_categories({concept.category for concept in concepts})
         self.category_of = np.array([self.categories.index(concept.category) for concept in concepts], dtype=np.int64)
         self._column_of = np.full(max((concept.number for concept in concepts), default=0) + 1, -1, dtype=np.int64)
@@ -47,14 +47,12 @@ class Concepts:
 
     def cover(self, labels: Labels, device: torch.device) -> Cover:
         """What ``labels`` say of the concepts to be counted; other numbers do not count."""
-        if labels.maps.shape[1:] != self.label_shape:
-            raise NetdissectError(f"label maps of {labels.maps.shape[1:]}, where the dataset says {self.label_shape}")
         maps = labels.maps.reshape(len(labels.maps), self.label_shape[0] * self.label_shape[1])
-        present = np.unique(np.concatenate([np.unique(maps), np.array(labels.whole, dtype=np.int64)])).astype(np.int64)
-        present = present[(present > 0) & (present < len(self._column_of))]
-        present = present[self._column_of[present] >= 0]
+        numbers_shown = np.bincount(maps.ravel(), minlength=len(self._column_of))[: len(self._column_of)] > 0
+        numbers_shown[[number for number in labels.whole if number < len(self._column_of)]] = True
+        present = np.flatnonzero(numbers_shown & (self._column_of >= 0))
         columns = self._column_of[present]
-        pixels = torch.zeros(len(present), self.label_shape[0] * self.label_shape[1], device=device)
+        pixels = torch.zeros(len(present), maps.shape[1], dtype=torch.float32, device=device)
         numbers = torch.from_numpy(present).to(device)[:, None]
         for layer in torch.from_numpy(maps).to(device):
             pixels[layer == numbers] = 1
@@ -101,7 +99,9 @@ class Tally:
         pixels = label_shape[0] * label_shape[1]
         for units in firing.split(max(1, _CHUNK // pixels)):
             masks = unit_masks(maps[units], thresholds[units], label_shape, align).reshape(len(units), pixels).float()
-            self.intersection[units[:, None], cover.columns[None]] += (masks @ cover.pixels.T).long()
+            with torch.autocast(masks.device.type, enabled=False):  # half precision does not count
+                overlaps = masks @ cover.pixels.T
+            self.intersection[units[:, None], cover.columns[None]] += overlaps.long()
             self.unit_area[units] += masks.sum(dim=1).long()[:, None] * cover.categories[None]
 
     def __add__(self, other: "Tally") -> "Tally":

@@ -16,7 +16,7 @@ def threshold_rank(quantile: float, values: int) -> int:
 
     ``q`` is taken as the decimal that a person writes: 0.29 of 100 is 29, though in binary 0.29 * 100 < 29.
     """
-    return math.floor(Fraction(repr(quantile)) * values)
+    return math.floor(Fraction(repr(float(quantile))) * values)
 
 
 @dataclass
@@ -39,13 +39,13 @@ class UpperTail:
         """A tail of nothing. ``capacity`` is ``threshold_rank(q, N) + 1`` for all ``N`` values a unit will have."""
         if capacity < 1:
             raise ValueError(f"a tail keeps at least one value, not {capacity}")
-        slack = min(capacity, 2**14)
+        slack = max(capacity // 4, 2**12)  # a quarter, so that selecting is a small part of the work
         return cls(
             capacity=capacity,
             seen=0,
-            held=torch.full((units, capacity + slack), -torch.inf, device=device),
+            held=torch.full((units, capacity + slack), -torch.inf, dtype=torch.float32, device=device),
             fill=torch.zeros(units, dtype=torch.int64, device=device),
-            bound=torch.full((units,), -torch.inf, device=device),
+            bound=torch.full((units,), -torch.inf, dtype=torch.float32, device=device),
         )
 
     def update(self, values: Float[Tensor, "u m"]) -> None:

@@ -22,8 +22,8 @@ class TopImages:
     def empty(cls, units: int, height: int, width: int, images: int, device: torch.device | None = None) -> "TopImages":
         return cls(
             torch.full((units, images), -1, dtype=torch.int64, device=device),
-            torch.full((units, images), -torch.inf, device=device),
-            torch.zeros(units, images, height, width, device=device),
+            torch.full((units, images), -torch.inf, dtype=torch.float32, device=device),
+            torch.zeros(units, images, height, width, dtype=torch.float32, device=device),
         )
 
     def update(self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"]) -> None:
@@ -67,8 +67,10 @@ class Histogram:
 
     def update(self, values: Float[Tensor, "u m"]) -> None:
         units, bins = self.counts.shape
-        scale = bins / (self.high - self.low).clamp(min=torch.finfo(torch.float32).tiny)
-        place = ((values - self.low[:, None]) * scale[:, None]).long().clamp_(0, bins - 1)
+        extent = self.high - self.low
+        extent = torch.where(extent > 0, extent, torch.ones_like(extent))
+        share = (values - self.low[:, None]) / extent[:, None]  # a quotient, as its reciprocal may overflow
+        place = (share * bins).long().clamp_(0, bins - 1)
         place += torch.arange(units, device=place.device)[:, None] * bins
         self.counts += torch.bincount(place.flatten(), minlength=units * bins).reshape(units, bins)
 
@@ -87,7 +89,7 @@ class Extent:
 
     @classmethod
     def empty(cls, units: int, device: torch.device | None = None) -> "Extent":
-        full = torch.full((units,), torch.inf, device=device)
+        full = torch.full((units,), torch.inf, dtype=torch.float32, device=device)
         return cls(full, -full)
 
     def update(self, values: Float[Tensor, "u m"]) -> None:

@@ -79,7 +79,7 @@ def load_model(
         state, metadata = read_weights(Path(weights), trust_pickle=trust_pickle)
         load_weights(model, state, str(weights), build)
         expected = _expected_by_metadata(metadata, expected, str(weights))
-    elif kind in _LIBRARIES:
+    elif kind in _LIBRARIES and not (arguments.get("weights") or arguments.get("pretrained")):
         weights = f"{RANDOM_WEIGHTS}, of seed {seed}"
     return LoadedModel(model.eval(), spec, None if weights is None else str(weights), expected)
 

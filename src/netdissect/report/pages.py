@@ -43,7 +43,7 @@ def page_data(result: Result) -> dict[str, Any]:
         "notes": result.notes,
         "categories": [{"name": name, "color": color} for name, color in colors.items()],
         "layers": layers,
-        "images": [{"index": index, "address": _address("jpeg", result.images[index].jpeg)} for index in shown],
+        "images": [_image_data(index, result.images[index].jpeg) for index in shown],
     }
 
 
@@ -55,6 +55,12 @@ def category_colors(result: Result) -> dict[str, str]:
         name: CATEGORY_COLORS[name] if name in CATEGORY_COLORS else OTHER_COLORS[others.index(name) % len(OTHER_COLORS)]
         for name in names
     }
+
+
+def _image_data(index: int, jpeg: bytes) -> dict[str, Any]:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        width, height = image.size
+    return {"index": index, "width": width, "height": height, "address": _address("jpeg", jpeg)}
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
@@ -111,6 +117,7 @@ def _bar_groups(layer: LayerResult, colors: dict[str, str]) -> list[dict[str, An
 def _cards(layer: LayerResult, result: Result, colors: dict[str, str]) -> list[dict[str, Any]]:
     """A card per unit: the best label first, those without any label last."""
     label_shape = tuple(result.about["data"]["label_shape"])
+    others = _detectors_beside_label(layer.units)
     rows = dict(zip(layer.labels["unit"].tolist(), layer.labels.itertuples(), strict=True))
     unnamed = [unit for unit in range(layer.unit_count) if unit not in rows]
     cards = []
@@ -125,7 +132,7 @@ def _cards(layer: LayerResult, result: Result, colors: dict[str, str]) -> list[d
                 "iou": row.iou,
                 "ceiling": row.iou_ceiling,
                 "detector": bool(row.is_detector),
-                "others": _other_categories(layer.units, unit, row.category),
+                "others": others.get(unit, []),
             }
         else:
             card["reason"] = layer.silent.get(unit, "overlaps no concept")
@@ -133,14 +140,16 @@ def _cards(layer: LayerResult, result: Result, colors: dict[str, str]) -> list[d
     return cards
 
 
-def _other_categories(units: pd.DataFrame, unit: int, category: str) -> list[dict[str, Any]]:
-    """The unit's best concept in every other category where it is a detector too."""
-    rows = units[(units["unit"] == unit) & units["is_detector"] & (units["category"] != category)]
-    return [{"concept": row.concept, "category": row.category, "iou": row.iou} for row in rows.itertuples()]
+def _detectors_beside_label(units: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
+    """Per unit its best concept in every other category where it is a detector too."""
+    others: dict[int, list[dict[str, Any]]] = {}
+    for row in units[units["is_detector"] & ~units["is_label"]].to_dict("records"):
+        others.setdefault(row["unit"], []).append({key: row[key] for key in ("concept", "category", "iou")})
+    return others
 
 
 def _shots(layer: LayerResult, unit: int, result: Result, label_shape: tuple[int, ...]) -> list[dict[str, Any]]:
-    """The unit's top images, each with its mask, as wide for their height as the picture shown."""
+    """The unit's top images, each with its mask."""
     count = min(IMAGES_PER_UNIT, layer.top_image.shape[1])
     maps = torch.from_numpy(layer.top_maps[unit, :count])
     level = torch.full((count,), float(layer.thresholds[unit]))

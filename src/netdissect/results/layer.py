@@ -31,7 +31,7 @@ UNIT_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class LayerResult:
     """What a dissection found of one layer's ``u`` units, with ``t`` top images each.
 
@@ -55,6 +55,9 @@ class LayerResult:
     histogram: Int64[np.ndarray, "u b"]
     low: Float32[np.ndarray, " u"]
     high: Float32[np.ndarray, " u"]
+
+    def __repr__(self) -> str:
+        return f"<LayerResult {self.layer}: {self.unit_count} units, {len(self.concepts)} concepts>"
 
     @property
     def unit_count(self) -> int:
@@ -123,18 +126,21 @@ class LayerResult:
         reasons = {}
         for unit in np.flatnonzero(self.thresholds >= self.high):
             level = f"{float(self.high[unit]):.4g}"
-            if self.low[unit] == self.high[unit]:
-                reasons[int(unit)] = f"always {level}: it never responds"
-            elif self.quantile * self.positions < 1:
-                reasons[int(unit)] = (
-                    f"its threshold is its highest value: {self.positions} positions are few for the quantile"
-                )
+            if self.quantile * self.positions < 1:
+                reasons[int(unit)] = f"{self.positions} positions are too few for a quantile of {self.quantile:g}"
+            elif self.low[unit] == self.high[unit]:
+                reasons[int(unit)] = f"always {level}, it never responds"
             else:
-                reasons[int(unit)] = f"saturated: at its highest value {level} more often than the quantile"
+                reasons[int(unit)] = f"saturated, at its highest value {level} more often than the quantile"
         return reasons
 
     def unreachable(self) -> list[Concept]:
-        """The concepts with which no unit could pass the cut, whatever it responds to: the largest first."""
+        """The concepts with which no unit could pass the cut, whatever it responds to: the largest first.
+
+        None where all masks are empty: then the concepts are not to blame.
+        """
+        if len(self.silent) == self.unit_count:
+            return []
         best = self.ceiling.max(axis=0, initial=0.0)
         columns = [column for column in np.argsort(-self.concept_area, kind="stable") if self.concept_area[column] > 0]
         return [self.concepts[column] for column in columns if best[column] <= self.iou_threshold]
@@ -155,7 +161,7 @@ class LayerResult:
             unit, reason = next(iter(self.silent.items()))
             notes.append(
                 f"{self.layer}: {len(self.silent)} of {self.unit_count} units have an empty mask and no label; "
-                f"unit {unit} is {reason}"
+                f"unit {unit}: {reason}"
             )
         return notes
 

@@ -12,9 +12,11 @@ import html
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,10 +39,10 @@ class ShownImage:
     """An image of the dataset, small, as a person sees it."""
 
     name: str
-    jpeg: bytes
+    jpeg: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """A run: one ``LayerResult`` per layer, the images its units are shown with, and how it was made.
 
@@ -52,6 +54,9 @@ class Result:
     layers: Mapping[str, LayerResult]
     images: Mapping[int, ShownImage]
     about: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Result {self.name}: {', '.join(self.layers)}>"
 
     @property
     def notes(self) -> list[str]:
@@ -78,20 +83,25 @@ class Result:
             parts.append(layer.labels[columns].head(10).to_html(index=False, float_format="{:.3f}".format))
         return "".join(parts)
 
-    def save(self, out: str | Path, *, overwrite: bool = False) -> Path:
+    def save(
+        self, out: str | Path, *, overwrite: bool = False, add: Callable[[Path], object] = lambda folder: None
+    ) -> Path:
         """Writes the run to the directory ``out``, whole or not at all: beside it first, then renamed.
 
-        Raises ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
+        ``add`` is called with the directory being written and may add to it: the report, say. Raises
+        ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
         """
         out = Path(out)
         check_free(out, overwrite=overwrite)
-        with _staged(out) as stage:
+        # Absolute, since "." cannot be renamed.
+        with _staged(out.absolute()) as stage:
             for place, layer in enumerate(self.layers.values()):
                 _save_layer(layer, stage / _folder_of(place, layer.layer), self.images)
             (stage / "images").mkdir()
             for index, image in self.images.items():
                 (stage / "images" / f"{index}.jpg").write_bytes(image.jpeg)
             (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
+            add(stage)
         return out
 
     @classmethod
@@ -113,7 +123,7 @@ class Result:
                 for index, name in names.items()
             }
             return cls(description["name"], layers, images, description["about"])
-        except (OSError, KeyError, ValueError, TypeError) as error:
+        except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise NetdissectError(f"{root}: the run is damaged: {type(error).__name__}: {one_line(error)}") from error
 
     def _description(self) -> dict[str, Any]:
@@ -128,6 +138,7 @@ class Result:
                     "units": layer.unit_count,
                     "quantile": layer.quantile,
                     "iou_threshold": layer.iou_threshold,
+                    "out_of_reach": [concept.name for concept in layer.unreachable()],
                 }
                 for place, layer in enumerate(self.layers.values())
             ],
@@ -143,6 +154,13 @@ def check_free(out: Path, *, overwrite: bool) -> None:
             raise NetdissectError(f"{out}: exists already (--overwrite replaces a run)")
         if not out.is_dir() or (any(out.iterdir()) and not (out / "run.json").is_file()):
             raise NetdissectError(f"{out}: is not a run, and is not overwritten")
+        if out.absolute().is_mount():
+            raise NetdissectError(f"{out}: a disk is mounted there, which cannot be replaced; name a folder in it")
+    parent = next(folder for folder in out.absolute().parents if folder.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent)).rmdir()
+    except OSError as error:
+        raise NetdissectError(f"{out}: cannot be written: {one_line(error)}") from error
 
 
 def _folder_of(place: int, layer: str) -> str:

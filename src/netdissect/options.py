@@ -1,0 +1,85 @@
+"""What a caller asked for, checked and in plain types, before any work begins."""
+
+import operator
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from netdissect.engine.batches import Preprocess
+from netdissect.engine.mask import ALIGNMENTS
+from netdissect.networks.load import Expected
+from netdissect.types import NetdissectError, one_line
+
+
+def real_number(value: float, what: str) -> float:
+    """``value``, of any type of number, as a float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise NetdissectError(f"the {what} is a number, not {value!r}") from None
+
+
+def whole_number(value: int, what: str) -> int:
+    """``value``, of any integer type, as an int of at least 1."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise NetdissectError(f"the {what} is a whole number, not {value!r}") from None
+    if count < 1:
+        raise NetdissectError(f"the {what} is at least 1, not {count}")
+    return count
+
+
+def choose_preprocess(
+    expected: Expected,
+    size: int | tuple[int, int] | None,
+    mean: float | Sequence[float] | None,
+    std: float | Sequence[float] | None,
+) -> Preprocess:
+    """What the caller says, else what the weights tell, else ImageNet's."""
+    default = Preprocess()
+    if size is None:
+        pair = expected.size or default.size
+    else:
+        height, width = size if isinstance(size, Sequence) and len(size) == 2 else (size, size)
+        pair = (whole_number(height, "height of images"), whole_number(width, "width of images"))
+    deviation = _three_channels(std, "std") or expected.std or default.std
+    if min(deviation) <= 0:
+        raise NetdissectError(f"a standard deviation of {min(deviation)} cannot be divided by")
+    return Preprocess(pair, _three_channels(mean, "mean") or expected.mean or default.mean, deviation)
+
+
+def _three_channels(values: float | Sequence[float] | None, what: str) -> tuple[float, float, float] | None:
+    """One number for all channels, or three."""
+    if values is None:
+        return None
+    numbers = [real_number(value, what) for value in (values if isinstance(values, Sequence) else [values])]
+    if len(numbers) not in (1, 3):
+        raise NetdissectError(f"{what} is one number or three, not {len(numbers)}")
+    red, green, blue = numbers if len(numbers) == 3 else numbers * 3
+    return (red, green, blue)
+
+
+def check_options(quantile: float, iou_threshold: float, align: str) -> None:
+    """Raises ``NetdissectError`` if one of them is out of range."""
+    if not 0 < quantile < 1:
+        raise NetdissectError(f"a quantile of {quantile} is not between 0 and 1")
+    if not 0 <= iou_threshold < 1:
+        raise NetdissectError(f"an IoU threshold of {iou_threshold} is not in 0..1")
+    if align not in ALIGNMENTS:
+        raise NetdissectError(f"no alignment {align!r}: it is {' or '.join(ALIGNMENTS)}")
+
+
+def choose_device(model: nn.Module, device: str | torch.device | None) -> torch.device:
+    """``None`` is where the model is, ``auto`` the GPU if there is one."""
+    if device is None:
+        return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
+    if device == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(kind)
+    try:
+        torch.zeros(1, device=device).item()
+        return torch.device(device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise NetdissectError(f"device {device!r} cannot be used: {one_line(error)}") from error
