@@ -129,7 +129,7 @@ def _timm(name: str) -> tuple[Callable[..., Any], _Default]:
     try:
         import timm
     except ImportError:
-        raise NetdissectError("timm is not installed: pip install 'netdissect[timm]'") from None
+        raise NetdissectError("timm is not installed: install netdissect with its extra 'timm'") from None
     bare = name.partition(".")[0]
     known = timm.list_models()
     if bare not in known:
