@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from netdissect import Result, cli
+from netdissect import Result, cli, load_model
 from tests.shared import SHARED, needs_shared
 
 NETWORK = """
@@ -247,6 +247,14 @@ def test_nothing_readable_at_all(place, run):
     status, _, err = run(*DISSECT, "--skip-bad", "--out", "run")
     assert status == 2
     assert "none of its 6 images can be read" in err
+
+
+def test_weights_from_a_file_called_random_are_not_said_to_be_random(place, run):
+    torch.save(load_model("net.py:small").model.state_dict(), "random.pth")
+    status, out, _ = run(*DISSECT, "--weights", "random.pth", "--out", "run")
+    assert status == 0
+    assert "random weights" not in out
+    assert Result.load("run").about["model"]["weights"] == "random.pth"
 
 
 def test_weights_that_do_not_fit(place, run):

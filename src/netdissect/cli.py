@@ -92,7 +92,9 @@ def demo(
         )
     from netdissect.networks.demo import DEMO_LAYERS, DEMO_SPEC
     from netdissect.networks.load import load_model
+    from netdissect.results import check_free
 
+    check_free(out, overwrite=overwrite)
     _run(load_model(DEMO_SPEC), list(DEMO_LAYERS), "scenes", out, overwrite, size=112)
 
 
@@ -244,9 +246,7 @@ def _run(loaded: "LoadedModel", layers: list[str], data: str, out: Path, overwri
     """Dissects, saves, writes the report, prints the summary."""
     from netdissect.pipeline import dissect as dissect_model
     from netdissect.report import write_report
-    from netdissect.results import check_free
 
-    check_free(out, overwrite=overwrite)
     try:
         result = dissect_model(loaded, layers, data, name=out.absolute().name, **options)
         result.save(out, overwrite=overwrite, add=lambda folder: write_report(result, folder / "report"))

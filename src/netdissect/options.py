@@ -9,6 +9,7 @@ from torch import nn
 from netdissect.engine.batches import Preprocess
 from netdissect.engine.mask import ALIGNMENTS
 from netdissect.networks.load import Expected
+from netdissect.networks.running import device_of
 from netdissect.types import NetdissectError, one_line
 
 
@@ -74,7 +75,7 @@ def check_options(quantile: float, iou_threshold: float, align: str) -> None:
 def choose_device(model: nn.Module, device: str | torch.device | None) -> torch.device:
     """``None`` is where the model is, ``auto`` the GPU if there is one."""
     if device is None:
-        return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
+        return device_of(model) or torch.device("cpu")
     if device == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device(kind)

@@ -17,7 +17,7 @@ from netdissect.engine.batches import Reader
 from netdissect.engine.measure import Measurement, OnProgress, measure
 from netdissect.engine.tally import Concepts
 from netdissect.networks.layers import check_layers
-from netdissect.networks.load import RANDOM_WEIGHTS, Expected, LoadedModel, load_model
+from netdissect.networks.load import Expected, LoadedModel, load_model
 from netdissect.networks.weights import weights_hash
 from netdissect.options import check_options, choose_device, choose_preprocess, real_number, whole_number
 from netdissect.progress import Clock, progress_bar
@@ -230,7 +230,7 @@ def _about(loaded: LoadedModel, reader: Reader, fingerprint: str, results: Mappi
 def _notes(loaded: LoadedModel, results: Mapping[str, LayerResult], images: int, skipped: list[str]) -> list[str]:
     """What a reader of the result should know, a line each."""
     notes = []
-    if (loaded.weights or "").startswith(RANDOM_WEIGHTS):
+    if loaded.is_random:
         notes.append("the network has random weights: --weights FILE or DEFAULT gives it trained ones")
     notes += [note for result in results.values() for note in result.notes()]
     if skipped:

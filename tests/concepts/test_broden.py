@@ -16,8 +16,7 @@ from PIL import Image
 from netdissect.concepts import BrodenDataset, ConceptDataset
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.concepts.broden_files import label_colors, write_broden, write_table
-
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+from tests.shared import SHARED
 
 CONCEPTS = (
     Concept(1, "sky", "object"),

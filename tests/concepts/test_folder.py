@@ -14,8 +14,7 @@ from netdissect import dissect
 from netdissect.concepts import ConceptDataset, FolderDataset
 from netdissect.engine.batches import Preprocess
 from netdissect.types import BadSampleError, Concept, NetdissectError
-
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+from tests.shared import SHARED
 
 
 def write_folder(root, masks, classes="index,name\n0,sky\n1,road\n2,car\n", suffix=".jpg"):

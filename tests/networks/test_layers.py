@@ -216,7 +216,7 @@ def test_stock_transformer_at_a_size_that_it_does_not_take():
 
     model = VisionTransformer(32, 16, num_layers=1, num_heads=1, hidden_dim=8, mlp_dim=8, num_classes=5)
     assert shapes(model, (32, 32))["conv_proj"] == (8, 2, 2)
-    with pytest.raises(NetdissectError, match="cannot take images of 48x48: Wrong image height"):
+    with pytest.raises(NetdissectError, match="cannot take images of 48x48: AssertionError: Wrong image height"):
         list_layers(model, (48, 48))
 
 

@@ -4,7 +4,6 @@ import os
 import pickle
 import re
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,7 @@ from torch import nn
 from netdissect.networks.load import Expected, load_model, parse_arguments
 from netdissect.networks.weights import load_weights, read_weights, weights_hash
 from netdissect.types import NetdissectError
-
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+from tests.shared import SHARED
 
 BUILDERS = """
 from torch import nn

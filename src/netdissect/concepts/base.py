@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Bool, Int32
 from PIL import Image
 
-from netdissect.types import Concept, NetdissectError
+from netdissect.types import UNLABELLED, Concept, NetdissectError
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,20 @@ def check_dataset(data: ConceptDataset) -> None:
         raise NetdissectError(f"{data.name}: the dataset lists no concepts")
     if numbers != sorted(set(numbers)) or numbers[0] < 1 or numbers[-1] > LARGEST_NUMBER:
         raise NetdissectError(f"{data.name}: concept numbers must ascend, from 1 on, to {LARGEST_NUMBER} at most")
+
+
+def listed_numbers(concepts: Sequence[Concept]) -> Bool[np.ndarray, " numbers"]:
+    """Per number up to the largest whether label maps may hold it: a concept's, or 0 for unlabelled pixels."""
+    listed = np.zeros(max(concept.number for concept in concepts) + 1, dtype=bool)
+    listed[[UNLABELLED, *(concept.number for concept in concepts)]] = True
+    return listed
+
+
+def unlisted_number(numbers: np.ndarray, listed: Bool[np.ndarray, " numbers"]) -> int | None:
+    """The smallest of ``numbers``, integers of any shape, that is not listed; None if all are."""
+    inside = (numbers >= 0) & (numbers < len(listed))
+    unlisted = numbers[~(inside & listed[np.where(inside, numbers, UNLABELLED).astype(np.int64)])]
+    return int(unlisted.min()) if unlisted.size else None
 
 
 class Subset:

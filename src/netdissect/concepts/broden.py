@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from netdissect.concepts.base import Labels
+from netdissect.concepts.base import Labels, check_dataset, listed_numbers, unlisted_number
 from netdissect.concepts.files import fingerprint, read_image, read_label_colors, read_number, read_table
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 
@@ -24,7 +24,6 @@ class BrodenDataset:
         self.root = Path(root)
         self.categories = tuple(row["name"] for row in read_table(self.root / "category.csv", ["name"]))
         self.concepts = _read_concepts(self.root, self.categories)
-        self._listed = {UNLABELLED, *(concept.number for concept in self.concepts)}
         index = self.root / "index.csv"
         self._rows = read_table(index, ["image", "sh", "sw", *self.categories])
         if not self._rows:
@@ -36,6 +35,8 @@ class BrodenDataset:
         self.label_shape = (read_number(height, index, "sh"), read_number(width, index, "sw"))
         if min(self.label_shape) < 1:
             raise NetdissectError(f"{index}: label maps of (sh, sw) = {self.label_shape} have no pixels")
+        check_dataset(self)
+        self._listed = listed_numbers(self.concepts)
 
     @property
     def name(self) -> str:
@@ -56,7 +57,7 @@ class BrodenDataset:
                 whole.append(int(item))
             else:
                 maps.append(self._read_map(self.root / "images" / item))
-        self._check_listed(whole, f"{self.root / 'index.csv'}: {row['image']}")
+        self._check_listed(np.array(whole, dtype=object), f"{self.root / 'index.csv'}: {row['image']}")
         stack = np.stack(maps) if maps else np.zeros((0, *self.label_shape), dtype=np.int32)
         return Labels(stack, tuple(dict.fromkeys(number for number in whole if number != UNLABELLED)))
 
@@ -80,13 +81,13 @@ class BrodenDataset:
             raise BadSampleError(
                 f"{path}: the label map is {pixels.shape}, index.csv says (sh, sw) = {self.label_shape}"
             )
-        self._check_listed(np.unique(pixels).tolist(), str(path))
+        self._check_listed(pixels, str(path))
         return pixels
 
-    def _check_listed(self, numbers: list[int], where: str) -> None:
-        unlisted = set(numbers) - self._listed
-        if unlisted:
-            raise NetdissectError(f"{where}: label {min(unlisted)} is not in label.csv")
+    def _check_listed(self, numbers: np.ndarray, where: str) -> None:
+        unlisted = unlisted_number(numbers, self._listed)
+        if unlisted is not None:
+            raise NetdissectError(f"{where}: label {unlisted} is not in label.csv")
 
 
 def _read_concepts(root: Path, categories: tuple[str, ...]) -> tuple[Concept, ...]:

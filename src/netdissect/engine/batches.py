@@ -9,8 +9,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from netdissect.concepts.base import ConceptDataset, Labels
-from netdissect.types import UNLABELLED, BadSampleError, NetdissectError
+from netdissect.concepts.base import ConceptDataset, Labels, listed_numbers, unlisted_number
+from netdissect.types import BadSampleError, NetdissectError
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class Reader:
         self.batch_size = batch_size
         self.skip_bad = skip_bad
         self.skipped: dict[int, str] = {}
-        self._listed = np.zeros(max(concept.number for concept in data.concepts) + 1, dtype=bool)
-        self._listed[[UNLABELLED, *(concept.number for concept in data.concepts)]] = True
+        self._listed = listed_numbers(data.concepts)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields batches in the dataset's order. Raises ``BadSampleError`` unless ``skip_bad``."""
@@ -96,10 +95,9 @@ class Reader:
                 f"not whole numbers (layers, {shape[0]}, {shape[1]})"
             )
         for numbers in (maps, whole):
-            inside = (numbers >= 0) & (numbers < len(self._listed))
-            unlisted = numbers[~(inside & self._listed[np.where(inside, numbers, UNLABELLED)])]
-            if unlisted.size:
-                raise NetdissectError(f"{self._where(index)}: label {unlisted[0]} is not among the dataset's concepts")
+            unlisted = unlisted_number(numbers, self._listed)
+            if unlisted is not None:
+                raise NetdissectError(f"{self._where(index)}: label {unlisted} is not among the dataset's concepts")
         return Labels(maps.astype(np.int32, copy=False), tuple(whole.tolist()))
 
     def _where(self, index: int) -> str:

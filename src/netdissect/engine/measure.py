@@ -19,6 +19,7 @@ from netdissect.engine.mask import ALIGNMENTS, Alignment
 from netdissect.engine.tally import Concepts, Tally
 from netdissect.engine.threshold import UpperTail, threshold_rank
 from netdissect.engine.top import Extent, Histogram, TopImages
+from netdissect.networks.running import device_of, evaluating, forward
 from netdissect.types import NetdissectError, one_line
 
 #: What is being done, images done, images in all.
@@ -135,7 +136,7 @@ class _Passes:
         self.on_progress(doing, 0, total)
         for batch in self.reader:
             self.outputs.clear()
-            _forward(self.model, batch.images.to(self.device))
+            forward(self.model, batch.images.to(self.device))
             yield batch, {layer: self._maps(layer, batch) for layer in self.layers}
             self.on_progress(doing, batch.indices[-1] + 1, total)
         self.on_progress(doing, total, total)
@@ -160,37 +161,18 @@ class _Passes:
         return maps.cpu() if self.device.type == "mps" else maps
 
 
-def _forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
-    """Runs the network, on images in its own precision."""
-    precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
-    try:
-        with torch.no_grad():
-            model(images.to(precision))
-    except NetdissectError:
-        raise
-    except torch.OutOfMemoryError as error:
-        raise NetdissectError(f"out of memory with {len(images)} images at a time: take a smaller batch") from error
-    except Exception as error:  # somebody's forward pass may raise anything
-        size = "x".join(map(str, images.shape[2:]))
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        raise NetdissectError(f"the network cannot take images of {size}: {reason}") from error
-
-
 @contextmanager
 def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """The model on ``device`` and in evaluation mode; every module's mode and the device are put back afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    home = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), device)
-    try:
-        model.eval()
-        if home != device:
-            _move(model, device)
-        yield
-    finally:
-        if home != device:
-            model.to(home)
-        for module, training in modes.items():
-            module.training = training
+    """The model on ``device`` and in evaluation mode, and put back where and as it was."""
+    home = device_of(model) or device
+    with evaluating(model):
+        try:
+            if home != device:
+                _move(model, device)
+            yield
+        finally:
+            if home != device:
+                model.to(home)
 
 
 def _move(model: nn.Module, device: torch.device) -> None:

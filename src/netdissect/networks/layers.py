@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from netdissect.networks.load import nearest
-from netdissect.types import NetdissectError, one_line
+from netdissect.networks.running import device_of, evaluating, forward
+from netdissect.types import NetdissectError
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,9 @@ def list_layers(model: nn.Module, size: tuple[int, int] = (224, 224)) -> list[La
 
     In the order in which they finish. Raises ``NetdissectError`` if the network does not take such an image.
     """
-    parameter = next(model.parameters(), torch.empty(0))
-    modes = {module: module.training for module in model.modules()}
     calls: list[tuple[str, LayerInfo | None]] = []
-    try:
-        model.eval()
-        with _observed(model, calls), torch.no_grad():
-            model(torch.zeros(1, 3, *size, device=parameter.device, dtype=parameter.dtype))
-    except Exception as error:  # somebody's forward pass may raise anything
-        raise NetdissectError(f"the network cannot take images of {size[0]}x{size[1]}: {one_line(error)}") from error
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with evaluating(model), _observed(model, calls):
+        forward(model, torch.zeros(1, 3, *size, dtype=torch.float32, device=device_of(model) or "cpu"))
     times = Counter(name for name, _ in calls)
     return [info for name, info in calls if info is not None and times[name] == 1]
 

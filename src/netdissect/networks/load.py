@@ -21,9 +21,6 @@ from netdissect.types import NetdissectError, one_line
 #: The word that asks for the weights a library publishes.
 DEFAULT_WEIGHTS = "DEFAULT"
 
-#: What is said of the weights of a library's network where none are asked for.
-RANDOM_WEIGHTS = "random"
-
 
 @dataclass(frozen=True)
 class Expected:
@@ -36,12 +33,15 @@ class Expected:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network in evaluation mode. ``weights`` says where its weights come from, None if its builder knows best."""
+    """A network in evaluation mode. ``weights`` says where its weights come from, None if its builder knows best;
+    ``is_random`` that they are certainly random.
+    """
 
     model: nn.Module
     spec: str
     weights: str | None
     expected: Expected
+    is_random: bool = False
 
 
 def load_model(
@@ -80,7 +80,7 @@ def load_model(
         load_weights(model, state, str(weights), build)
         expected = _expected_by_metadata(metadata, expected, str(weights))
     elif kind in _LIBRARIES and not (arguments.get("weights") or arguments.get("pretrained")):
-        weights = f"{RANDOM_WEIGHTS}, of seed {seed}"
+        return LoadedModel(model.eval(), spec, f"random, of seed {seed}", expected, is_random=True)
     return LoadedModel(model.eval(), spec, None if weights is None else str(weights), expected)
 
 

@@ -1,0 +1,43 @@
+"""Running somebody's network: in evaluation mode, without gradients, its failures told in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from netdissect.types import NetdissectError, one_line
+
+
+def device_of(model: nn.Module) -> torch.device | None:
+    """Where the first of the model's tensors is; None if it has none."""
+    return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), None)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; every module's mode is put back when the block ends."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
+    """One pass, on images in the network's own precision, for what its hooks see. Raises ``NetdissectError``."""
+    precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
+    try:
+        with torch.no_grad():
+            model(images.to(precision))
+    except NetdissectError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise NetdissectError(f"out of memory with {len(images)} images at a time: take a smaller batch") from error
+    except Exception as error:  # somebody's forward pass may raise anything
+        size = "x".join(map(str, images.shape[2:]))
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise NetdissectError(f"the network cannot take images of {size}: {reason}") from error
