@@ -171,7 +171,7 @@ BAD = {
     "layer that is no map": (["--layer", "lstm"], [], "layer lstm returns a tuple"),
     "layer without use": (["--layer", "unused"], [], "layer unused is not used"),
     "layer called twice": (["--model-arg", "twice=True"], [], "layer relu is called more than once"),
-    "NaN": (["--model-arg", "broken=True", "--layer", "head", "--batch-size", "4"], [], "layer head has NaN or infinite activations on image 3.png"),  # noqa: E501
+    "NaN": (["--model-arg", "broken=True", "--layer", "head", "--batch-size", "4"], [], "layer head has NaN or infinite activations on image 4.png"),  # noqa: E501
     "wrong argument": (["--model-arg", "depth=3"], [], "unexpected keyword argument 'depth'"),
     "argument without value": (["--model-arg", "depth"], [], "not key=value"),
     "no weights": (["--weights", "none.pth"], [], "none.pth: no such file"),
@@ -309,7 +309,7 @@ def test_debug_shows_the_traceback(place, run):
 
 
 def test_a_fault_of_ours_is_still_one_line(place, run, monkeypatch):
-    monkeypatch.setattr("netdissect.pipeline.measure", lambda *args, **options: 1 / 0)
+    monkeypatch.setattr("netdissect.pipeline.dissection.collect", lambda *args, **options: 1 / 0)
     status, _, err = run(*DISSECT, "--out", "run")
     assert status == 1
     assert err.strip().splitlines()[-1] == "netdissect: ZeroDivisionError: division by zero (--debug shows where)"

@@ -12,6 +12,7 @@ from netdissect.types import NetdissectError, one_line
 
 if TYPE_CHECKING:
     from netdissect.networks.load import LoadedModel
+    from netdissect.results import Result
 
 app = typer.Typer(
     name="netdissect",
@@ -91,11 +92,17 @@ def demo(
             path for n in range(1, 10**6) if not (path := Path("runs") / f"demo{'' if n == 1 else f'-{n}'}").exists()
         )
     from netdissect.networks.demo import DEMO_LAYERS, DEMO_SPEC
-    from netdissect.networks.load import load_model
+    from netdissect.pipeline import dissect as dissect_model
+    from netdissect.report import write_report
     from netdissect.results import check_free
 
     check_free(out, overwrite=overwrite)
-    _run(load_model(DEMO_SPEC), list(DEMO_LAYERS), "scenes", out, overwrite, size=112)
+    try:
+        result = dissect_model(DEMO_SPEC, DEMO_LAYERS, size=112, name=out.absolute().name)
+        result.save(out, overwrite=overwrite, add=lambda folder: write_report(result, folder / "report"))
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was written", 130)
+    _print_result(result, out)
 
 
 @app.command(epilog="Example: netdissect layers torchvision:resnet18")
@@ -168,37 +175,55 @@ def dissect(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, and count them.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads that read images ahead. Default: half the cores, at most 8.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16 or float16 for a faster pass of other results.")
+    ] = "float32",
     overwrite: OverwriteOption = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is finished of this run, after a stop of any kind.")
+    ] = False,
+    keep_activations: Annotated[
+        bool, typer.Option("--keep-activations", help="Leave the activations kept in OUT/activations, to count again.")
+    ] = False,
 ) -> None:
     """Names the units of a network's layers, and writes the run with its report.
 
-    Thresholds are exact: a first pass over the images finds them, a second counts pixels. Memory does not grow with the
-    number of images, except for quantile * positions values of each unit and the pictures that the report shows.
+    The network runs over the images once, for all layers. Thresholds are exact, whatever the quantile: what may be needed
+    for them is kept on disk, in OUT.unfinished, until the run is whole. Per image, unit and map of 13x13 that is about
+    0.15 kB at the default quantile, more for larger maps and quantiles, at most all activations; memory does not grow
+    with the number of images. Every few seconds finished work is made safe for --resume.
     """
-    from netdissect.results import check_free
+    from netdissect.pipeline import dissect as dissect_model
 
-    check_free(out, overwrite=overwrite)
+    options: dict[str, Any] = {
+        "quantile": quantile,
+        "iou_threshold": iou,
+        "align": align,
+        "size": _size(size),
+        "mean": _numbers(mean, "--mean"),
+        "std": _numbers(std, "--std"),
+        "batch_size": batch_size,
+        "device": device,
+        "precision": precision,
+        "categories": None if categories is None else [name.strip() for name in categories.split(",")],
+        "ignore_index": ignore_index or (),
+        "limit": limit,
+        "seed": seed,
+        "skip_bad": skip_bad,
+        "workers": workers,
+        "overwrite": overwrite,
+        "resume": resume,
+        "keep_activations": keep_activations,
+    }
     loaded = _load(model, model_arg, weights, trust_pickle, seed)
-    _run(
-        loaded,
-        layer,
-        data,
-        out,
-        overwrite,
-        quantile=quantile,
-        iou_threshold=iou,
-        align=align,
-        size=_size(size),
-        mean=_numbers(mean, "--mean"),
-        std=_numbers(std, "--std"),
-        batch_size=batch_size,
-        device=device,
-        categories=None if categories is None else [name.strip() for name in categories.split(",")],
-        ignore_index=ignore_index or (),
-        limit=limit,
-        seed=seed,
-        skip_bad=skip_bad,
-    )
+    try:
+        result = dissect_model(loaded, layer, data, out=out, name=out.absolute().name, **options)
+    except KeyboardInterrupt:
+        _interrupted(out)
+    _print_result(result, out)
 
 
 @app.command(epilog="Example: netdissect summary runs/resnet18 --json")
@@ -242,16 +267,14 @@ def _load(
     )
 
 
-def _run(loaded: "LoadedModel", layers: list[str], data: str, out: Path, overwrite: bool, **options: Any) -> None:
-    """Dissects, saves, writes the report, prints the summary."""
-    from netdissect.pipeline import dissect as dissect_model
-    from netdissect.report import write_report
+def _interrupted(out: Path) -> NoReturn:
+    from netdissect.pipeline import unfinished_folder
 
-    try:
-        result = dissect_model(loaded, layers, data, name=out.absolute().name, **options)
-        result.save(out, overwrite=overwrite, add=lambda folder: write_report(result, folder / "report"))
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", 130)
+    kept = unfinished_folder(out).exists()
+    _fail(f"interrupted; {'--resume goes on with what is finished' if kept else 'nothing was written'}", 130)
+
+
+def _print_result(result: "Result", out: Path) -> None:
     print_summary(result)
     print(f"run     {out}\nreport  {out / 'report' / 'index.html'}")
 

@@ -1,6 +1,7 @@
 """What a caller asked for, checked and in plain types, before any work begins."""
 
 import operator
+import os
 from collections.abc import Sequence
 
 import torch
@@ -21,14 +22,14 @@ def real_number(value: float, what: str) -> float:
         raise NetdissectError(f"the {what} is a number, not {value!r}") from None
 
 
-def whole_number(value: int, what: str) -> int:
-    """``value``, of any integer type, as an int of at least 1."""
+def whole_number(value: int, what: str, least: int = 1) -> int:
+    """``value``, of any integer type, as an int of at least ``least``."""
     try:
         count = operator.index(value)
     except TypeError:
         raise NetdissectError(f"the {what} is a whole number, not {value!r}") from None
-    if count < 1:
-        raise NetdissectError(f"the {what} is at least 1, not {count}")
+    if count < least:
+        raise NetdissectError(f"the {what} is at least {least}, not {count}")
     return count
 
 
@@ -84,3 +85,20 @@ def choose_device(model: nn.Module, device: str | torch.device | None) -> torch.
         return torch.device(device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise NetdissectError(f"device {device!r} cannot be used: {one_line(error)}") from error
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The number type in which the network is run on ``device``."""
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if precision not in known:
+        raise NetdissectError(f"no precision {precision!r}: it is {' or '.join(known)}")
+    if precision == "float16" and device.type == "cpu":
+        raise NetdissectError("float16 is for GPUs; a CPU takes bfloat16")
+    return known[precision]
+
+
+def choose_workers(workers: int | None) -> int:
+    """``None`` is half as many as there are cores, at most 8: the network needs the rest, and 8 threads feed a GPU."""
+    if workers is None:
+        return min(8, max(1, (os.cpu_count() or 1) // 2))
+    return whole_number(workers, "number of workers", least=0)

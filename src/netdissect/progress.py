@@ -6,9 +6,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-from netdissect.engine.measure import OnProgress
+from netdissect.measure import OnProgress
 
 
 class Clock:
@@ -30,16 +39,36 @@ class Clock:
         return {doing: round(self._ended[doing] - begun, 3) for doing, begun in self._begun.items()}
 
 
+class _Speed(ProgressColumn):
+    """Images per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed or task.total is None or task.description not in PER_SECOND:
+            return Text("")
+        return Text(f"{speed:.0f} images/s" if speed >= 10 else f"{speed:.1f} images/s")
+
+
+#: What is done image by image.
+PER_SECOND = ("activations", "concepts")
+
+
 @contextmanager
 def progress_bar(shown: bool) -> Iterator[OnProgress]:
-    """A bar per thing that is done, on standard error."""
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    """A bar per thing that is done, on standard error: how far it is, how fast, and how long it will take."""
+    columns = (
+        TextColumn("{task.description:<11}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
         tasks: dict[str, Any] = {}
 
         def on_progress(doing: str, done: int, total: int) -> None:
             if doing not in tasks:
-                tasks[doing] = progress.add_task(doing, total=total)
+                tasks[doing] = progress.add_task(doing, total=total, completed=done)
             progress.update(tasks[doing], completed=done, total=total)
 
         yield on_progress

@@ -1,4 +1,4 @@
-"""The upper tail is exact, however values arrive."""
+"""Thresholds are exact: selected from the rows that were kept, they are those of all activations."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdissect.engine.threshold import UpperTail, threshold_rank
+from netdissect.engine.gather import Gathered
+from netdissect.engine.threshold import select_thresholds, threshold_rank
 from tests import reference
 
 
@@ -18,61 +19,74 @@ def test_rank_reads_the_quantile_as_a_decimal(quantile, values, rank):
     assert threshold_rank(quantile, values) == rank
 
 
+def gather(activations, quantile, batch_size, planned=None, top_images=1):
+    """What a pass over ``activations`` gathers and keeps; ``planned`` is how many images were thought to come."""
+    images, units, height, width = activations.shape
+    gathered = Gathered.empty(units, top_images)
+    rank = threshold_rank(quantile, (planned or images) * height * width)
+    kept = []
+    for begin in range(0, images, batch_size):
+        maps = torch.from_numpy(activations[begin : begin + batch_size])
+        kept.append(gathered.update(torch.arange(begin, begin + len(maps)), maps, rank))
+    return gathered, kept
+
+
+def thresholds_of(activations, quantile, batch_size, planned=None, memory=2**24):
+    images, _, height, width = activations.shape
+    gathered, kept = gather(activations, quantile, batch_size, planned)
+    rank = threshold_rank(quantile, images * height * width)
+    bound = torch.maximum(gathered.bound, gathered.histogram.lower_bound(rank))
+
+    def read():
+        return ((rows.places.numpy() // height, rows.values.numpy()) for rows in kept)
+
+    at_most = gathered.histogram.count_from(bound).numpy()
+    return select_thresholds(read, rank, bound.numpy(), at_most, memory)
+
+
+def expected(activations, quantile):
+    return [reference.threshold(row.ravel(), quantile) for row in activations.swapaxes(0, 1)]
+
+
 @settings(max_examples=150, deadline=None)
 @given(
+    images=st.integers(1, 12),
     units=st.integers(1, 4),
-    pieces=st.lists(st.integers(0, 60), min_size=1, max_size=8),
+    shape=st.sampled_from([(1, 1), (1, 5), (5, 1), (3, 4), (6, 6)]),
     quantile=st.sampled_from([0.001, 0.02, 0.1, 0.5, 0.99]),
-    levels=st.sampled_from([2, 5, 10**6]),
+    levels=st.sampled_from([1, 2, 5, 10**6]),
+    batch_size=st.integers(1, 5),
+    memory=st.sampled_from([1, 30, 2**24]),
+    missing=st.integers(0, 3),
     seed=st.integers(0, 2**32),
 )
-def test_equals_sorting_everything(units, pieces, quantile, levels, seed):
-    total = sum(pieces)
-    if total == 0:
-        return
-    values = np.random.default_rng(seed).integers(-levels, levels, (units, total)).astype(np.float32)
-    tail = UpperTail.empty(units, threshold_rank(quantile, total) + 1)
-    start = 0
-    for length in pieces:
-        tail.update(torch.from_numpy(values[:, start : start + length]))
-        start += length
-    assert tail.compute(quantile).tolist() == [reference.threshold(row, quantile) for row in values]
+def test_equals_sorting_everything(images, units, shape, quantile, levels, batch_size, memory, missing, seed):
+    random = np.random.default_rng(seed)
+    activations = random.integers(-levels, levels + 1, (images, units, *shape)).astype(np.float32)
+    found = thresholds_of(activations, quantile, batch_size, planned=images + missing, memory=memory)
+    assert found.tolist() == expected(activations, quantile)
 
 
-@settings(max_examples=80, deadline=None)
-@given(cut=st.integers(0, 300), quantile=st.sampled_from([0.01, 0.2]), seed=st.integers(0, 2**32))
-def test_two_tails_add_up_to_one(cut, quantile, seed):
-    values = torch.from_numpy(np.random.default_rng(seed).integers(0, 40, (3, 300)).astype(np.float32))
-    capacity = threshold_rank(quantile, 300) + 1
-    parts = [UpperTail.empty(3, capacity) for _ in range(2)]
-    parts[0].update(values[:, :cut])
-    parts[1].update(values[:, cut:])
-    expected = [reference.threshold(row, quantile) for row in values.numpy()]
-    assert (parts[0] + parts[1]).compute(quantile).tolist() == expected
-    assert (parts[1] + parts[0]).compute(quantile).tolist() == expected
+@pytest.mark.parametrize("order", ["rising", "falling", "random"])
+def test_exact_in_any_order_of_images(order):
+    random = np.random.default_rng(1)
+    activations = np.maximum(random.standard_normal((300, 3, 7, 7)), 0).astype(np.float32)
+    activations[:, 1] = np.minimum(activations[:, 1], 0.5)  # saturated
+    activations[:, 2] *= random.random((300, 1, 1)) ** 8 * 1000  # a long tail
+    if order != "random":
+        activations = np.sort(activations, axis=0)[:: 1 if order == "rising" else -1].copy()
+    assert thresholds_of(activations, 0.01, 8).tolist() == expected(activations, 0.01)
 
 
-def test_holds_no_more_than_the_tail_and_its_slack():
-    tail = UpperTail.empty(2, capacity=40_000)
-    for _ in range(20):
-        tail.update(torch.randn(2, 50_000))
-    assert tail.held.shape == (2, 50_000)
-    assert tail.seen == 1_000_000
-    assert UpperTail.empty(2, capacity=1).held.shape == (2, 1 + 2**12)
+def test_an_outlier_far_from_all_else_costs_space_and_not_exactness():
+    activations = np.random.default_rng(2).random((50, 2, 5, 5), dtype=np.float32)
+    activations[3, 0, 2, 2] = 1e30
+    activations[7, 1, 2, 2] = -1e30
+    assert thresholds_of(activations, 0.05, 4).tolist() == expected(activations, 0.05)
 
 
-def test_exact_where_the_tail_is_selected_again_and_again():
-    """Long enough for many selections, with values in every order and many ties."""
-    values = np.random.default_rng(1).integers(0, 3000, (3, 60_000)).astype(np.float32)
-    values[1].sort()
-    values[2] = np.sort(values[2])[::-1]
-    tail = UpperTail.empty(3, threshold_rank(0.01, 60_000) + 1)
-    for start in range(0, 60_000, 700):
-        tail.update(torch.from_numpy(values[:, start : start + 700].copy()))
-    assert tail.compute(0.01).tolist() == [reference.threshold(row, 0.01) for row in values]
-
-
-def test_fewer_values_than_planned_still_give_their_own_quantile():
-    tail = UpperTail.empty(1, threshold_rank(0.5, 100) + 1)
-    tail.update(torch.arange(10.0)[None])
-    assert tail.compute(0.5).tolist() == [4.0]
+def test_most_rows_are_let_go():
+    activations = np.maximum(np.random.default_rng(3).standard_normal((400, 4, 6, 6)) - 1, 0).astype(np.float32)
+    _, kept = gather(activations, 0.005, 10)
+    later = sum(len(rows.places) for rows in kept[20:])
+    assert later < 0.2 * 200 * 4 * 6

@@ -39,6 +39,8 @@ def layer_result(intersection, unit_area, concept_area, **changes):
         "top_activation": images.astype(np.float32) + 0.5,
         "top_maps": np.random.default_rng(0).standard_normal((units, 2, 3, 4)).astype(np.float32),
         "histogram": np.full((units, 64), 100, dtype=np.int64),
+        "bin_start": np.zeros(units, dtype=np.float32),
+        "bin_width": np.full(units, 2, dtype=np.float32),
         "low": np.zeros(units, dtype=np.float32),
         "high": np.full(units, 99, dtype=np.float32),
     }
@@ -160,7 +162,7 @@ def test_files_of_a_run(layer, tmp_path):
     for row in top.itertuples():
         map_ = layer.top_maps[row.unit, row.rank]
         assert map_[row.row, row.column] == map_.max()
-    assert json.loads((out / "run.json").read_text())["format_version"] == 1
+    assert json.loads((out / "run.json").read_text())["format_version"] == 2
     assert [path.name for path in out.parent.iterdir()] == ["run"]  # nothing is left beside it
 
 

@@ -88,6 +88,10 @@ def listed_numbers(concepts: Sequence[Concept]) -> Bool[np.ndarray, " numbers"]:
 
 def unlisted_number(numbers: np.ndarray, listed: Bool[np.ndarray, " numbers"]) -> int | None:
     """The smallest of ``numbers``, integers of any shape, that is not listed; None if all are."""
+    if not numbers.size:
+        return None
+    if numbers.min() >= 0 and numbers.max() < len(listed) and listed[numbers.astype(np.int64, copy=False)].all():
+        return None
     inside = (numbers >= 0) & (numbers < len(listed))
     unlisted = numbers[~(inside & listed[np.where(inside, numbers, UNLABELLED).astype(np.int64)])]
     return int(unlisted.min()) if unlisted.size else None

@@ -1,11 +1,14 @@
-"""From a concept dataset to batches that a network takes."""
+"""From a concept dataset to batches that a network takes, read ahead by threads while the network works."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -21,68 +24,109 @@ class Preprocess:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
-    def __call__(self, image: Image.Image) -> Float[Tensor, "3 H W"]:
+    def squash(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
+        """The image's pixels at the network's size."""
         height, width = self.size
-        image = image.convert("RGB")
+        if image.mode != "RGB":
+            image = image.convert("RGB")
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div_(255)
-        return pixels.sub_(_channels(self.mean)).div_(_channels(self.std))
+        return np.array(image)
 
-
-def _channels(values: tuple[float, float, float]) -> Float[Tensor, "3 1 1"]:
-    return torch.tensor(values, dtype=torch.float32, device="cpu")[:, None, None]
+    def normalize(self, pixels: UInt8[Tensor, "n H W 3"]) -> Float[Tensor, "n 3 H W"]:
+        """What the network takes, on the device of ``pixels``; channels-last, as these are."""
+        images = pixels.permute(0, 3, 1, 2).float().div_(255)
+        mean, std = (
+            torch.tensor(values, dtype=torch.float32, device=pixels.device)[:, None, None]
+            for values in (self.mean, self.std)
+        )
+        return images.sub_(mean).div_(std)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """``n`` images as the network takes them, with their indices in the dataset and their labels."""
+    """``n`` images at the network's size, with their indices in the dataset and their labels.
+
+    ``end`` is how many of the images to read are read or left out by now.
+    """
 
     indices: list[int]
-    images: Float[Tensor, "n 3 H W"]
+    pixels: UInt8[Tensor, "n H W 3"]
     labels: list[Labels]
+    end: int
 
 
 class Reader:
-    """Reads a dataset in batches, any number of times; with ``skip_bad`` it leaves out what cannot be read.
+    """Reads the images of ``order`` in batches; with ``skip_bad`` it leaves out what cannot be read.
 
     ``skipped`` maps the index of each image left out to the reason. Label maps are read with their images, so that an
-    image without one is left out of the thresholds too.
+    image without one is left out of the thresholds too. ``workers`` threads read ahead, each one image at a time; with
+    0 the caller's own does, when asked.
     """
 
     def __init__(
-        self, data: ConceptDataset, preprocess: Preprocess, batch_size: int, *, skip_bad: bool = False
+        self,
+        data: ConceptDataset,
+        preprocess: Preprocess,
+        batch_size: int,
+        *,
+        order: Sequence[int] | None = None,
+        workers: int = 0,
+        skip_bad: bool = False,
     ) -> None:
         self.data = data
         self.preprocess = preprocess
         self.batch_size = batch_size
+        self.order = range(len(data)) if order is None else order
+        self.workers = workers
         self.skip_bad = skip_bad
         self.skipped: dict[int, str] = {}
         self._listed = listed_numbers(data.concepts)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yields batches in the dataset's order. Raises ``BadSampleError`` unless ``skip_bad``."""
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Yields the batches after the first ``start`` images. Raises ``BadSampleError`` unless ``skip_bad``."""
         indices: list[int] = []
-        images: list[Tensor] = []
+        pixels: list[np.ndarray] = []
         labels: list[Labels] = []
-        for index in range(len(self.data)):
-            if index in self.skipped:
-                continue
-            try:
-                image, label = self.preprocess(self.data.image(index)), self._labels(index)
-            except BadSampleError as error:
+        for end, (index, sample) in enumerate(self._samples(start), start + 1):
+            if isinstance(sample, BadSampleError):
                 if not self.skip_bad:
-                    raise
-                self.skipped[index] = str(error)
+                    raise sample
+                self.skipped[index] = str(sample)
                 continue
             indices.append(index)
-            images.append(image)
-            labels.append(label)
+            pixels.append(sample[0])
+            labels.append(sample[1])
             if len(indices) == self.batch_size:
-                yield Batch(indices, torch.stack(images), labels)
-                indices, images, labels = [], [], []
+                yield Batch(indices, torch.from_numpy(np.stack(pixels)), labels, end)
+                indices, pixels, labels = [], [], []
         if indices:
-            yield Batch(indices, torch.stack(images), labels)
+            yield Batch(indices, torch.from_numpy(np.stack(pixels)), labels, len(self.order))
+
+    def _samples(self, start: int) -> Iterator[tuple[int, tuple[np.ndarray, Labels] | BadSampleError]]:
+        """Each image's index, with what was read of it, in order."""
+        indices = iter(self.order[start:])
+        if not self.workers:
+            yield from ((index, self._read(index)) for index in indices)
+            return
+        waiting: deque[tuple[int, Future[tuple[np.ndarray, Labels] | BadSampleError]]] = deque()
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="netdissect") as threads:
+            try:
+                for index in islice(indices, 2 * self.batch_size + self.workers):
+                    waiting.append((index, threads.submit(self._read, index)))
+                while waiting:
+                    index, future = waiting.popleft()
+                    yield index, future.result()
+                    for following in islice(indices, 1):
+                        waiting.append((following, threads.submit(self._read, following)))
+            finally:
+                threads.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, index: int) -> tuple[np.ndarray, Labels] | BadSampleError:
+        try:
+            return self.preprocess.squash(self.data.image(index)), self._labels(index)
+        except BadSampleError as error:
+            return error
 
     def _labels(self, index: int) -> Labels:
         """The labels of an image, found to keep to the protocol; somebody's own dataset may not."""

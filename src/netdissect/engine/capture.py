@@ -8,17 +8,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from netdissect.networks.running import StopForward
 from netdissect.types import NetdissectError
 
 
+class Outputs(dict[str, Any]):
+    """What each layer returned in a pass. With ``stop``, a pass ends as soon as all ``layers`` have returned."""
+
+    def __init__(self, layers: Sequence[str]) -> None:
+        super().__init__()
+        self.layers = tuple(layers)
+        self.stop = False
+
+
 @contextmanager
-def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
+def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[Outputs]:
     """A dict that each forward pass fills with a copy of what each layer returned.
 
     A copy, since the next module may work in place. Clear the dict between passes; a layer that finds its place taken
     was called twice in one pass, and raises ``NetdissectError``. The hooks are gone when the block ends.
     """
-    outputs: dict[str, Any] = {}
+    outputs = Outputs(layers)
     hooks = []
     try:
         for layer in layers:
@@ -29,17 +39,19 @@ def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Any]]
             hook.remove()
 
 
-def _keep(layer: str, outputs: dict[str, Any]) -> Callable[[nn.Module, Any, Any], None]:
+def _keep(layer: str, outputs: Outputs) -> Callable[[nn.Module, Any, Any], None]:
     def hook(module: nn.Module, args: Any, output: Any) -> None:
         if layer in outputs:
             raise NetdissectError(f"layer {layer} is called more than once in a pass: its outputs cannot be told apart")
         outputs[layer] = output.detach().clone() if isinstance(output, Tensor) else output
+        if outputs.stop and len(outputs) == len(outputs.layers):
+            raise StopForward
 
     return hook
 
 
 def activation_maps(layer: str, output: Any, images: int) -> Float[Tensor, "n u h w"]:
-    """A layer's output as activation maps in float32; a vector ``(n, u)`` gives maps of one position.
+    """A layer's output as activation maps in float32, channels-last; a vector ``(n, u)`` gives maps of one position.
 
     Raises ``NetdissectError`` if it is neither.
     """
@@ -56,4 +68,4 @@ def activation_maps(layer: str, output: Any, images: int) -> Float[Tensor, "n u 
     if output.numel() == 0:
         raise NetdissectError(f"layer {layer} returns an empty map ({','.join(map(str, output.shape))})")
     maps = output if output.ndim == 4 else output[:, :, None, None]
-    return maps.to(torch.float32).contiguous()
+    return maps.to(torch.float32).contiguous(memory_format=torch.channels_last)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -9,14 +10,11 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from netdissect.concepts.base import Labels
-from netdissect.engine.mask import Alignment, stretch, unit_masks
+from netdissect.engine.mask import Alignment, mask_rows, stretch
 from netdissect.types import Concept, NetdissectError, sorted_categories
 
 #: Float32 counts whole numbers exactly up to here, so that pixels can be counted by a matrix product.
 MOST_LABEL_PIXELS = 2**24
-
-#: Upsampled values held at a time.
-_CHUNK = 2**22
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,11 @@ class Cover:
     columns: Int64[Tensor, " m"]
     pixels: Float[Tensor, "m p"]
     categories: Bool[Tensor, " k"]
+
+    @cached_property
+    def area(self) -> Int64[Tensor, " m"]:
+        """The pixels of each concept."""
+        return self.pixels.sum(dim=1).long()
 
 
 class Concepts:
@@ -47,15 +50,19 @@ class Concepts:
 
     def cover(self, labels: Labels, device: torch.device) -> Cover:
         """What ``labels`` say of the concepts to be counted; other numbers do not count."""
-        maps = labels.maps.reshape(len(labels.maps), self.label_shape[0] * self.label_shape[1])
-        numbers_shown = np.bincount(maps.ravel(), minlength=len(self._column_of))[: len(self._column_of)] > 0
+        layers = labels.maps.reshape(len(labels.maps), self.label_shape[0] * self.label_shape[1])
+        numbers_shown = np.bincount(layers.ravel(), minlength=len(self._column_of))[: len(self._column_of)] > 0
         numbers_shown[[number for number in labels.whole if number < len(self._column_of)]] = True
         present = np.flatnonzero(numbers_shown & (self._column_of >= 0))
         columns = self._column_of[present]
-        pixels = torch.zeros(len(present), maps.shape[1], dtype=torch.float32, device=device)
-        numbers = torch.from_numpy(present).to(device)[:, None]
-        for layer in torch.from_numpy(maps).to(device):
-            pixels[layer == numbers] = 1
+        # Each number's row of `pixels`; numbers that do not count share one more, which is then left out.
+        row_of = np.full(len(self._column_of) + 1, len(present), dtype=np.int64)
+        row_of[present] = np.arange(len(present))
+        rows = torch.from_numpy(row_of[np.minimum(layers, len(self._column_of))]).to(device)
+        pixels = torch.zeros(len(present) + 1, layers.shape[1], dtype=torch.float32, device=device)
+        for layer in rows:
+            pixels.scatter_(0, layer[None], 1)
+        pixels = pixels[:-1]
         pixels[torch.from_numpy(np.isin(present, labels.whole)).to(device)] = 1
         carried = np.zeros(len(self.categories), dtype=bool)
         carried[self.category_of[columns]] = True
@@ -64,7 +71,7 @@ class Concepts:
 
 @dataclass
 class Tally:
-    """Counts of label pixels: ``update`` with an image, add two, IoU follows by ``engine.iou``.
+    """Counts of label pixels: ``update`` with an image at a time, add two, IoU follows by ``engine.iou``.
 
     ``intersection[u, c]`` pixels in both the unit's mask and the concept; ``unit_area[u, k]`` pixels of the mask over
     the images that carry a label of category ``k``; ``concept_area[c]`` the concept's pixels; ``concept_images[c]`` the
@@ -86,23 +93,26 @@ class Tally:
 
     def update(
         self,
-        maps: Float[Tensor, "u h w"],
-        thresholds: Float[Tensor, " u"],
+        places: Int64[Tensor, " m"],
+        values: Float[Tensor, "m w"],
         cover: Cover,
+        height: int,
+        thresholds: Float[Tensor, " u"],
         label_shape: tuple[int, int],
         align: Alignment = stretch,
     ) -> None:
-        """Counts one image. Units that exceed their threshold nowhere in it are not upsampled: their mask is empty."""
-        self.concept_area[cover.columns] += cover.pixels.sum(dim=1).long()
+        """Counts one image, of which these rows of maps may be lit (see ``mask_rows``)."""
+        self.concept_area[cover.columns] += cover.area
         self.concept_images[cover.columns] += 1
-        firing = (maps.amax(dim=(1, 2)) > thresholds).nonzero()[:, 0]
-        pixels = label_shape[0] * label_shape[1]
-        for units in firing.split(max(1, _CHUNK // pixels)):
-            masks = unit_masks(maps[units], thresholds[units], label_shape, align).reshape(len(units), pixels).float()
-            with torch.autocast(masks.device.type, enabled=False):  # half precision does not count
-                overlaps = masks @ cover.pixels.T
-            self.intersection[units[:, None], cover.columns[None]] += overlaps.long()
-            self.unit_area[units] += masks.sum(dim=1).long()[:, None] * cover.categories[None]
+        masks = mask_rows(places, values, thresholds[places // height], height, label_shape, align)
+        units, map_of = torch.unique_consecutive((places // height)[masks.source], return_inverse=True)
+        dense = torch.zeros(len(units) * label_shape[0], label_shape[1], dtype=torch.float32, device=values.device)
+        dense[map_of * label_shape[0] + masks.row] = masks.lit.float()
+        dense = dense.view(len(units), label_shape[0] * label_shape[1])
+        with torch.autocast(dense.device.type, enabled=False):  # half precision does not count
+            overlaps = dense @ cover.pixels.T
+        self.intersection[units[:, None], cover.columns[None]] += overlaps.long()
+        self.unit_area[units] += dense.sum(dim=1).long()[:, None] * cover.categories[None]
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(

@@ -1,14 +1,14 @@
 """Exact thresholds: the activation level that a unit exceeds at a fraction ``q`` of all positions of all images."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
 
-from netdissect.types import NetdissectError
+#: Some rows of activation maps, each with its unit.
+UnitRows = tuple[Int64[np.ndarray, " m"], Float32[np.ndarray, "m w"]]
 
 
 def threshold_rank(quantile: float, values: int) -> int:
@@ -19,78 +19,52 @@ def threshold_rank(quantile: float, values: int) -> int:
     return math.floor(Fraction(repr(float(quantile))) * values)
 
 
-@dataclass
-class UpperTail:
-    """Each unit's ``capacity`` largest activations so far: all that an exact threshold needs.
+def select_thresholds(
+    read: Callable[[], Iterable[UnitRows]],
+    rank: int,
+    bound: Float32[np.ndarray, " u"],
+    at_most: Int64[np.ndarray, " u"],
+    memory: int = 2**24,
+) -> Float32[np.ndarray, " u"]:
+    """The values of ``rank`` among each unit's activations sorted descending: ``T = v[floor(q*N)]``.
 
-    ``held`` has room for more values than are kept; it is filled from the left up to ``fill``, the rest is ``-inf``.
-    No value that is not greater than ``bound``, the smallest of the kept ones, can change the tail, so that after the
-    first images hardly any value is looked at twice.
+    ``read`` goes through all rows with values above ``bound``, a level that at least ``rank + 1`` values of each unit
+    reach; at most ``at_most`` of them exceed it. Units are worked on in groups of about ``memory`` such values, and
+    rows are read once a group.
     """
+    thresholds = bound.copy()
+    group = (np.cumsum(at_most) - at_most) // memory
+    for number in np.unique(group):
+        inside = group == number
+        held, start, count = _values_above(read(), bound, inside, at_most)
+        for unit in np.flatnonzero(inside):
+            # Where no more than `rank` values exceed the bound, though more reach it, it is the value sought.
+            if count[unit] > rank:
+                values = held[start[unit] : start[unit] + count[unit]]
+                values.partition(count[unit] - 1 - rank)
+                thresholds[unit] = values[count[unit] - 1 - rank]
+    return thresholds
 
-    capacity: int
-    seen: int
-    held: Float[Tensor, "u room"]
-    fill: Int64[Tensor, " u"]
-    bound: Float[Tensor, " u"]
 
-    @classmethod
-    def empty(cls, units: int, capacity: int, device: torch.device | None = None) -> "UpperTail":
-        """A tail of nothing. ``capacity`` is ``threshold_rank(q, N) + 1`` for all ``N`` values a unit will have."""
-        if capacity < 1:
-            raise ValueError(f"a tail keeps at least one value, not {capacity}")
-        slack = max(capacity // 4, 2**12)  # a quarter, so that selecting is a small part of the work
-        return cls(
-            capacity=capacity,
-            seen=0,
-            held=torch.full((units, capacity + slack), -torch.inf, dtype=torch.float32, device=device),
-            fill=torch.zeros(units, dtype=torch.int64, device=device),
-            bound=torch.full((units,), -torch.inf, dtype=torch.float32, device=device),
-        )
-
-    def update(self, values: Float[Tensor, "u m"]) -> None:
-        """Takes in ``m`` more finite activations of each unit."""
-        slack = self.held.shape[1] - self.capacity
-        for piece in values.split(slack, dim=1):
-            self._append(piece)
-        self.seen += values.shape[1]
-
-    def __add__(self, other: "UpperTail") -> "UpperTail":
-        """The tail of all that both have seen."""
-        if self.capacity != other.capacity or self.held.shape[0] != other.held.shape[0]:
-            raise ValueError("only tails of equal capacity and number of units add up")
-        total = UpperTail(self.capacity, self.seen, self.held.clone(), self.fill.clone(), self.bound.clone())
-        total.update(other.held)
-        total.seen = self.seen + other.seen
-        return total
-
-    def compute(self, quantile: float) -> Float[Tensor, " u"]:
-        """The thresholds ``T = v[floor(q*N)]``, ``v`` sorted descending, ``N`` the number of values seen."""
-        rank = threshold_rank(quantile, self.seen)
-        if not rank < min(self.seen, self.capacity):
-            raise NetdissectError(f"quantile {quantile} of {self.seen} values asks for more than the tail holds")
-        return torch.cat([held.topk(rank + 1, dim=1).values[:, rank] for held in self._some_units()])
-
-    def _append(self, piece: Float[Tensor, "u m"]) -> None:
-        keep = piece > self.bound[:, None]
-        if int((self.fill + keep.sum(dim=1)).max()) > self.held.shape[1]:
-            self._compress()
-            keep = piece > self.bound[:, None]
-        counts = keep.sum(dim=1)
-        unit, column = keep.nonzero(as_tuple=True)
-        # Values of a unit follow one another; each takes the next free place of its unit.
-        first = counts.cumsum(0) - counts
-        place = torch.arange(unit.numel(), device=unit.device) - first[unit] + self.fill[unit]
-        self.held[unit, place] = piece[unit, column]
-        self.fill += counts
-
-    def _compress(self) -> None:
-        for held in self._some_units():
-            held[:, : self.capacity] = held.topk(self.capacity, dim=1, sorted=False).values
-            held[:, self.capacity :] = -torch.inf
-        self.fill.clamp_(max=self.capacity)
-        self.bound = self.held[:, : self.capacity].amin(dim=1)
-
-    def _some_units(self) -> tuple[Float[Tensor, "v room"], ...]:
-        """Views of the rows of some units at a time, since selecting takes three times the memory."""
-        return self.held.split(max(1, 2**22 // self.held.shape[1]))
+def _values_above(
+    rows: Iterable[UnitRows],
+    bound: Float32[np.ndarray, " u"],
+    inside: Bool[np.ndarray, " u"],
+    at_most: Int64[np.ndarray, " u"],
+) -> tuple[Float32[np.ndarray, " values"], Int64[np.ndarray, " u"], Int64[np.ndarray, " u"]]:
+    """The values above ``bound`` of the units ``inside``, unit by unit, with where each unit's begin and how many."""
+    room = np.where(inside, at_most, 0)
+    start = np.cumsum(room) - room
+    count = np.zeros(len(bound), dtype=np.int64)
+    held = np.empty(int(room.sum()), dtype=np.float32)
+    level = np.where(inside, bound, np.float32(np.inf))
+    for units, values in rows:
+        row, column = np.nonzero(values > level[units][:, None])
+        unit = units[row]
+        order = np.argsort(unit, kind="stable")
+        found = np.bincount(unit, minlength=len(bound))
+        within = np.arange(len(order)) - np.repeat(np.cumsum(found) - found, found)
+        sorted_unit = unit[order]
+        held[start[sorted_unit] + count[sorted_unit] + within] = values[row, column][order]
+        count += found
+    return held, start, count

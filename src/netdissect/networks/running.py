@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from netdissect.types import NetdissectError, one_line
 
 
+class StopForward(BaseException):
+    """Raised in a hook to end a forward pass whose remainder nobody needs."""
+
+
 def device_of(model: nn.Module) -> torch.device | None:
     """Where the first of the model's tensors is; None if it has none."""
     return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), None)
@@ -33,6 +37,8 @@ def forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
     try:
         with torch.no_grad():
             model(images.to(precision))
+    except StopForward:
+        return
     except NetdissectError:
         raise
     except torch.OutOfMemoryError as error:

@@ -36,8 +36,8 @@ class LayerResult:
     """What a dissection found of one layer's ``u`` units, with ``t`` top images each.
 
     Counts are label pixels summed over the dataset (see ``engine.tally``). ``top_image`` holds indices into the
-    dataset, best first; ``top_maps`` the layer's maps there. ``histogram`` counts activations in equal bins from
-    ``low`` to ``high``.
+    dataset, best first; ``top_maps`` the layer's maps there. ``histogram`` counts activations in equal bins: the
+    first begins at ``bin_start``, and the last ones may be empty. ``low`` and ``high`` are the extremes.
     """
 
     layer: str
@@ -53,6 +53,8 @@ class LayerResult:
     top_activation: Float32[np.ndarray, "u t"]
     top_maps: Float32[np.ndarray, "u t h w"]
     histogram: Int64[np.ndarray, "u b"]
+    bin_start: Float32[np.ndarray, " u"]
+    bin_width: Float32[np.ndarray, " u"]
     low: Float32[np.ndarray, " u"]
     high: Float32[np.ndarray, " u"]
 

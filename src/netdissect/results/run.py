@@ -28,10 +28,17 @@ from netdissect.results.layer import LayerResult
 from netdissect.types import Concept, NetdissectError, one_line
 
 #: The layout of a run on disk. A reader refuses another.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _TALLY = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images")
-_TOP = {"maps": "top_maps", "histogram": "histogram", "low": "low", "high": "high"}
+_TOP = {
+    "maps": "top_maps",
+    "histogram": "histogram",
+    "bin_start": "bin_start",
+    "bin_width": "bin_width",
+    "low": "low",
+    "high": "high",
+}
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,35 @@
-"""The whole way from a network and a dataset to a result, with a progress bar."""
+"""The main job as one function: options checked, things opened, run, saved."""
 
-import io
 import platform
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from netdissect.concepts import ConceptDataset, check_dataset, open_dataset, sample
 from netdissect.engine.batches import Reader
-from netdissect.engine.measure import Measurement, OnProgress, measure
 from netdissect.engine.tally import Concepts
 from netdissect.networks.layers import check_layers
 from netdissect.networks.load import Expected, LoadedModel, load_model
 from netdissect.networks.weights import weights_hash
-from netdissect.options import check_options, choose_device, choose_preprocess, real_number, whole_number
-from netdissect.progress import Clock, progress_bar
-from netdissect.results import LayerResult, Result, ShownImage
+from netdissect.options import (
+    check_options,
+    choose_device,
+    choose_precision,
+    choose_preprocess,
+    choose_workers,
+    real_number,
+    whole_number,
+)
+from netdissect.pipeline.directory import check_directory, run_into
+from netdissect.pipeline.dissection import Dissection
+from netdissect.results import Result
 from netdissect.types import Concept, NetdissectError, sorted_categories
-
-#: Shown images are at most this many pixels wide and high.
-SHOWN_SIZE = 192
 
 
 def dissect(
@@ -41,13 +45,19 @@ def dissect(
     std: float | Sequence[float] | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
+    precision: str = "float32",
     categories: str | Sequence[str] | None = None,
     ignore_index: Sequence[int] = (),
     limit: int | None = None,
     seed: int = 0,
     skip_bad: bool = False,
+    workers: int | None = None,
     top_images: int = 15,
     name: str | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    keep_activations: bool = False,
     progress: bool = True,
 ) -> Result:
     """Names the units of ``layers`` of ``model`` by the concepts of ``data`` that they overlap.
@@ -64,52 +74,52 @@ def dissect(
         std: likewise the deviation.
         batch_size: images at a time.
         device: where to run; None where the model is, ``auto`` a GPU if there is one.
+        precision: ``float32``, or ``bfloat16`` or ``float16``, in which the network is run where it can be.
         categories: the categories whose concepts may name units; thresholds do not depend on it. None: all.
         ignore_index: further class indices without a concept, for a folder of masks.
         limit: at most this many images, drawn by ``seed``.
-        seed: that of ``limit``, of scenes and, where ``model`` is a name, of its random weights.
+        seed: that of ``limit``, of scenes, of the images' order and, where ``model`` is a name, of its random weights.
         skip_bad: leave out images that cannot be read, and say so, instead of raising.
+        workers: threads that read images ahead; 0 reads them in between. None: half as many as the machine has cores,
+            at most 8.
         top_images: how many images to keep for each unit.
         name: what to call the run.
+        out: the directory in which to save the run, with its report. What is finished is kept beside it, in
+            ``OUT.unfinished``, until all is. None: nothing is saved; what memory need not hold goes to a temporary
+            folder.
+        overwrite: replace the run in ``out``, or an unfinished one.
+        resume: go on with what is finished of the same run, if anything is.
+        keep_activations: leave in ``out/activations`` what was kept of the activations (see ``KeptActivations``).
         progress: show a progress bar on standard error.
 
     Raises:
-        NetdissectError: bad options, layers, data or activations; its text is one line.
+        NetdissectError: bad options, layers, data or activations; a disk that is full; another run in ``out``. Its
+            text is one line.
     """
+    if out is None:
+        if resume or keep_activations:
+            raise NetdissectError("only a run that is saved can be resumed, or keep its activations: say where (out)")
+    else:
+        out = Path(out)
+        check_directory(out, overwrite=overwrite, resume=resume)
     layers = [layers] if isinstance(layers, str) else list(layers)
     quantile, iou_threshold = real_number(quantile, "quantile"), real_number(iou_threshold, "IoU threshold")
     batch_size = whole_number(batch_size, "batch size")
     top_images = whole_number(top_images, "number of top images")
     limit = None if limit is None else whole_number(limit, "limit")
     check_options(quantile, iou_threshold, align)
-    seed = int(seed)
+    seed = whole_number(seed, "seed", least=0)
     loaded = _loaded(model, seed)
     check_layers(loaded.model, layers)
     where = choose_device(loaded.model, device)
+    choose_precision(precision, where)
     preprocess = choose_preprocess(loaded.expected, size, mean, std)
     dataset = _dataset(data, preprocess.size, ignore_index, limit, seed, skip_bad)
     concepts = Concepts(_chosen(dataset, categories), dataset.label_shape)
-    reader = Reader(dataset, preprocess, batch_size, skip_bad=skip_bad)
-    fingerprint = dataset.fingerprint()
-    clock = Clock()
-    with progress_bar(progress) as bar:
-        on_progress = clock.around(bar)
-        measured = measure(
-            loaded.model,
-            layers,
-            reader,
-            concepts,
-            quantile=quantile,
-            align=align,
-            device=where,
-            top_images=top_images,
-            on_progress=on_progress,
-        )
-        results = {
-            layer: _layer_result(layer, of_layer, concepts, quantile, iou_threshold)
-            for layer, of_layer in measured.items()
-        }
-        images = _shown_images(dataset, results, on_progress)
+    # In an order of chance, since images alike, of a film, say, often lie side by side: bounds of thresholds would
+    # rise late, and more be kept for long.
+    order = np.random.default_rng(seed).permutation(len(dataset)).tolist()
+    reader = Reader(dataset, preprocess, batch_size, order=order, workers=choose_workers(workers), skip_bad=skip_bad)
     options = {
         "quantile": quantile,
         "iou_threshold": iou_threshold,
@@ -119,13 +129,26 @@ def dissect(
         "std": list(preprocess.std),
         "batch_size": batch_size,
         "device": str(where),
+        "precision": precision,
         "categories": None if categories is None else list(concepts.categories),
         "ignore_index": list(map(int, ignore_index)),
         "limit": limit,
         "seed": seed,
+        "top_images": top_images,
     }
-    about = _about(loaded, reader, fingerprint, results)
-    return Result(name or loaded.spec, results, images, about | {"options": options, "timings": clock.seconds()})
+    about = _about(loaded, dataset) | {"options": options}
+    dissection = Dissection(name or loaded.spec, loaded, tuple(layers), reader, concepts, where, about)
+    if out is not None:
+        return run_into(
+            dissection,
+            out,
+            overwrite=overwrite,
+            resume=resume,
+            keep_activations=keep_activations,
+            progress=progress,
+        )
+    with tempfile.TemporaryDirectory(prefix="netdissect-", ignore_cleanup_errors=True) as folder:
+        return dissection.run(Path(folder), progress=progress)
 
 
 def _loaded(model: nn.Module | LoadedModel | str, seed: int) -> LoadedModel:
@@ -164,77 +187,12 @@ def _chosen(data: ConceptDataset, categories: str | Sequence[str] | None) -> lis
     return [concept for concept in data.concepts if not categories or concept.category in categories]
 
 
-def _layer_result(
-    layer: str, measured: Measurement, concepts: Concepts, quantile: float, iou_threshold: float
-) -> LayerResult:
-    tally, top, histogram = measured.tally, measured.top, measured.histogram
-    taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
-    arrays = {
-        "thresholds": measured.thresholds,
-        "intersection": tally.intersection,
-        "unit_area": tally.unit_area,
-        "concept_area": tally.concept_area,
-        "concept_images": tally.concept_images,
-        "top_image": top.image[:, :taken],
-        "top_activation": top.activation[:, :taken],
-        "top_maps": top.maps[:, :taken],
-        "histogram": histogram.counts,
-        "low": histogram.low,
-        "high": histogram.high,
-    }
-    return LayerResult(
-        layer=layer,
-        concepts=concepts.concepts,
-        quantile=quantile,
-        iou_threshold=iou_threshold,
-        **{name: tensor.cpu().numpy() for name, tensor in arrays.items()},
-    )
-
-
-def _shown_images(
-    data: ConceptDataset, results: Mapping[str, LayerResult], on_progress: OnProgress
-) -> dict[int, ShownImage]:
-    """A small JPEG of each image that is among the top ones of some unit."""
-    indices = np.unique(np.concatenate([result.top_image.ravel() for result in results.values()]))
-    shown = {}
-    for done, index in enumerate(indices.tolist()):
-        on_progress("images", done, len(indices))
-        image = data.image(index).convert("RGB")  # a copy: the dataset may keep its own
-        image.thumbnail((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=85)
-        shown[index] = ShownImage(data.image_name(index), buffer.getvalue())
-    on_progress("images", len(indices), len(indices))
-    return shown
-
-
-def _about(loaded: LoadedModel, reader: Reader, fingerprint: str, results: Mapping[str, LayerResult]) -> dict[str, Any]:
-    data, skipped = reader.data, [reader.skipped[index] for index in sorted(reader.skipped)]
+def _about(loaded: LoadedModel, data: ConceptDataset) -> dict[str, Any]:
     return {
         "model": {"name": loaded.spec, "weights": loaded.weights, "weights_sha256": weights_hash(loaded.model)},
-        "data": {
-            "name": data.name,
-            "fingerprint": fingerprint,
-            "images": len(data) - len(skipped),
-            "skipped": skipped,
-            "label_shape": list(data.label_shape),
-        },
+        "data": {"name": data.name, "fingerprint": data.fingerprint(), "label_shape": list(data.label_shape)},
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in ("netdissect", "torch", "torchvision", "numpy")},
         },
-        "notes": _notes(loaded, results, len(data), skipped),
     }
-
-
-def _notes(loaded: LoadedModel, results: Mapping[str, LayerResult], images: int, skipped: list[str]) -> list[str]:
-    """What a reader of the result should know, a line each."""
-    notes = []
-    if loaded.is_random:
-        notes.append("the network has random weights: --weights FILE or DEFAULT gives it trained ones")
-    notes += [note for result in results.values() for note in result.notes()]
-    if skipped:
-        notes.append(
-            f"{len(skipped)} of {images} images were left out, since they cannot be read; the first: {skipped[0]}"
-        )
-    return notes

@@ -1,0 +1,87 @@
+"""How kept activations lie on disk; ``docs/activations.md`` tells the same at length."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netdissect.concepts.base import Labels
+from netdissect.engine.gather import Gathered
+from netdissect.engine.histogram import Histogram
+from netdissect.engine.top import TopImages
+from netdissect.types import Concept
+
+#: A reader refuses another.
+FORMAT_VERSION = 1
+
+IMAGES, LABELS, LABEL_SIZES = "images", "labels", "label_sizes"
+
+#: The number types of the files, little-endian wherever they were written.
+INDEX, COUNT, VALUE = np.dtype("<i8"), np.dtype("<u4"), np.dtype("<f4")
+
+#: The accumulators of a layer and their arrays, as they are named in the state.
+_GATHERED = {
+    "histogram": ("low", "high", "exponent", "first", "padded_counts"),
+    "top": ("image", "activation"),
+}
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """A layer's units and the height and width of their maps."""
+
+    units: int
+    height: int
+    width: int
+
+
+def layer_file(place: int, kind: str) -> str:
+    """The file of a layer, by its place among the layers: its ``counts``, ``places`` or ``values``."""
+    return f"layer{place}.{kind}"
+
+
+def concepts_to_plain(concepts: tuple[Concept, ...]) -> list[list[Any]]:
+    return [[concept.number, concept.name, concept.category] for concept in concepts]
+
+
+def concepts_from_plain(plain: list[list[Any]]) -> tuple[Concept, ...]:
+    return tuple(Concept(number, name, category) for number, name, category in plain)
+
+
+def label_type(concepts: tuple[Concept, ...]) -> np.dtype:
+    """The smaller number type that holds every concept's number."""
+    return np.dtype("<u2" if concepts[-1].number < 2**16 else "<u4")
+
+
+def pack_labels(labels: Labels, dtype: np.dtype) -> bytes:
+    """Label maps in a few percent of their size: how many layers and whole-image concepts, these, then the pixels."""
+    numbers = np.array([len(labels.maps), len(labels.whole), *labels.whole], dtype=dtype)
+    return zlib.compress(numbers.tobytes() + labels.maps.astype(dtype).tobytes(), level=1)
+
+
+def unpack_labels(packed: bytes, dtype: np.dtype, label_shape: tuple[int, int]) -> Labels:
+    numbers = np.frombuffer(zlib.decompress(packed), dtype=dtype)
+    layers, whole = int(numbers[0]), int(numbers[1])
+    maps = numbers[2 + whole :].astype(np.int32).reshape(layers, *label_shape)
+    return Labels(maps, tuple(numbers[2 : 2 + whole].tolist()))
+
+
+def gathered_to_arrays(place: int, gathered: Gathered) -> dict[str, np.ndarray]:
+    arrays = {f"{place}.bound": gathered.bound}
+    for accumulator, names in _GATHERED.items():
+        for name in names:
+            arrays[f"{place}.{accumulator}.{name}"] = getattr(getattr(gathered, accumulator), name)
+    return {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
+
+
+def gathered_from_arrays(place: int, arrays: Mapping[str, np.ndarray], device: torch.device) -> Gathered:
+    def tensors(accumulator: str) -> dict[str, Tensor]:
+        names = _GATHERED[accumulator]
+        return {name: torch.from_numpy(arrays[f"{place}.{accumulator}.{name}"]).to(device) for name in names}
+
+    bound = torch.from_numpy(arrays[f"{place}.bound"]).to(device)
+    return Gathered(Histogram(**tensors("histogram")), TopImages(**tensors("top")), bound)

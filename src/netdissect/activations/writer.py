@@ -1,0 +1,110 @@
+"""Writing kept activations, image by image, so that a stop at any moment loses little."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+
+from netdissect.activations.journal import STATE, Journal, read_state
+from netdissect.activations.layout import (
+    COUNT,
+    FORMAT_VERSION,
+    IMAGES,
+    INDEX,
+    LABEL_SIZES,
+    LABELS,
+    VALUE,
+    LayerShape,
+    concepts_to_plain,
+    gathered_from_arrays,
+    gathered_to_arrays,
+    label_type,
+    layer_file,
+    pack_labels,
+)
+from netdissect.concepts.base import ConceptDataset, Labels
+from netdissect.engine.gather import Gathered
+from netdissect.engine.rows import MapRows
+
+
+class ActivationWriter:
+    """Appends to a folder of kept activations, or goes on with one.
+
+    ``plan`` is plain data that tells what is run on what; ``end`` how many of the images to read are done. All that was
+    finished before is as it was at the last ``commit``.
+    """
+
+    def __init__(
+        self, folder: str | Path, layers: Sequence[str], data: ConceptDataset, quantile: float, plan: Mapping[str, Any]
+    ) -> None:
+        self.layers = tuple(layers)
+        self._facts = {
+            "format_version": FORMAT_VERSION,
+            "plan": dict(plan),
+            "quantile": quantile,
+            "label_shape": list(data.label_shape),
+            "concepts": concepts_to_plain(data.concepts),
+        }
+        self._label_type = label_type(data.concepts)
+        self._journal = Journal(Path(folder))
+        state = self._journal.state
+        described = {} if state is None else state.description
+        self.end: int = described.get("end", 0)
+        self.complete: bool = described.get("complete", False)
+        self.skipped = {int(index): reason for index, reason in described.get("skipped", {}).items()}
+        self._shapes = {item["layer"]: LayerShape(**item["shape"]) for item in described.get("layers", [])}
+
+    def gathered(self, device: torch.device) -> dict[str, Gathered]:
+        """What was gathered of each layer until the last commit; of none if there was none."""
+        state = self._journal.state
+        if state is None:
+            return {}
+        return {layer: gathered_from_arrays(place, state.arrays, device) for place, layer in enumerate(self.layers)}
+
+    def append(
+        self,
+        indices: Sequence[int],
+        labels: Sequence[Labels],
+        rows: Mapping[str, MapRows],
+        shapes: Mapping[str, LayerShape],
+    ) -> None:
+        """Adds images, by their indices in the dataset."""
+        self._shapes = dict(shapes)
+        packed = [pack_labels(of_image, self._label_type) for of_image in labels]
+        self._journal.append(IMAGES, np.array(indices, dtype=INDEX))
+        self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
+        self._journal.append(LABELS, np.frombuffer(b"".join(packed), dtype=np.uint8))
+        for place, layer in enumerate(self.layers):
+            of_layer = rows[layer]
+            self._journal.append(layer_file(place, "counts"), of_layer.counts.cpu().numpy().astype(COUNT))
+            self._journal.append(layer_file(place, "places"), of_layer.places.cpu().numpy().astype(COUNT))
+            self._journal.append(layer_file(place, "values"), of_layer.values.cpu().numpy().astype(VALUE, copy=False))
+
+    def commit(
+        self, end: int, gathered: Mapping[str, Gathered], skipped: Mapping[int, str], complete: bool = False
+    ) -> None:
+        """Makes what was appended count: of the images to read, the first ``end`` are done."""
+        arrays: dict[str, np.ndarray] = {}
+        for place, layer in enumerate(self.layers):
+            arrays |= gathered_to_arrays(place, gathered[layer])
+        layers = [{"layer": layer, "shape": vars(self._shapes[layer])} for layer in self.layers]
+        progress = {"end": end, "complete": complete, "skipped": dict(skipped), "layers": layers}
+        self._journal.commit({**self._facts, **progress}, arrays)
+
+    def __enter__(self) -> "ActivationWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._journal.__exit__(kind, error, traceback)
+
+
+def kept_plan(folder: str | Path) -> dict[str, Any] | None:
+    """The plan of the run whose activations the folder holds, finished or not; None if it holds none."""
+    if not (Path(folder) / STATE).is_file():
+        return None
+    return dict(read_state(Path(folder)).description["plan"])

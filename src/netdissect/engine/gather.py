@@ -1,0 +1,41 @@
+"""What one pass gathers of a layer: all that exact thresholds, masks and pictures need later, and no more."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from netdissect.engine.histogram import Histogram
+from netdissect.engine.rows import MapRows, row_peaks, select_rows
+from netdissect.engine.top import TopImages
+
+
+@dataclass
+class Gathered:
+    """Of a layer: the histogram of its activations, its units' top images, and ``bound``.
+
+    No threshold will be below ``bound``: that many values as the threshold's rank asks for reach it already. It only
+    rises.
+    """
+
+    histogram: Histogram
+    top: TopImages
+    bound: Float[Tensor, " u"]
+
+    @classmethod
+    def empty(cls, units: int, top_images: int, device: torch.device | None = None) -> "Gathered":
+        bound = torch.full((units,), -torch.inf, dtype=torch.float32, device=device)
+        return cls(Histogram.empty(units, device), TopImages.empty(units, top_images, device), bound)
+
+    def update(self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], rank: int) -> MapRows:
+        """Takes in the maps of ``n`` more images, and returns the rows of them that may be needed.
+
+        ``rank`` is that of the threshold among all activations there will be; fewer may come, not more. The maps of a
+        unit's top images are needed whole.
+        """
+        peaks_of_rows = row_peaks(maps)
+        peaks = peaks_of_rows.amax(dim=2)
+        self.histogram.update(maps, maps.amin(dim=(0, 2, 3)), peaks.amax(dim=0))
+        self.bound = torch.maximum(self.bound, self.histogram.lower_bound(rank))
+        return select_rows(maps, peaks_of_rows, self.bound, self.top.update(images, peaks))

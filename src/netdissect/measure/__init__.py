@@ -1,0 +1,10 @@
+"""From a network and a dataset to thresholds, tallies and top images, in one pass over the images.
+
+``collect`` runs the network and keeps of its activations what the rest needs; ``count`` does the rest, as often as one
+likes, without the network.
+"""
+
+from netdissect.measure.collect import CHUNK_SECONDS, OnProgress, collect
+from netdissect.measure.count import Measurement, count
+
+__all__ = ["CHUNK_SECONDS", "Measurement", "OnProgress", "collect", "count"]

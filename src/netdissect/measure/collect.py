@@ -1,0 +1,171 @@
+"""The one pass: runs a network over the images, and keeps what exact thresholds and masks may need.
+
+A threshold is known for certain only at the end, but a lower bound is known soon: once so many values as the
+threshold's rank asks for reach a level, the threshold is that level or greater. What does not exceed the bound is let
+go, so that of the maps a few percent are kept.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from netdissect.activations.layout import LayerShape
+from netdissect.activations.writer import ActivationWriter
+from netdissect.engine.batches import Batch, Reader
+from netdissect.engine.capture import Outputs, activation_maps, capture
+from netdissect.engine.gather import Gathered
+from netdissect.engine.threshold import threshold_rank
+from netdissect.networks.running import device_of, evaluating, forward
+from netdissect.types import NetdissectError, one_line
+
+#: What is being done, images done, images in all.
+OnProgress = Callable[[str, int, int], None]
+
+#: What is finished is committed this often, in seconds: so much work is done again after a kill.
+CHUNK_SECONDS = 5.0
+
+#: Differences of activations up to here are still float32 numbers.
+_LARGEST = torch.finfo(torch.float32).max / 2
+
+
+def collect(
+    model: nn.Module,
+    layers: Sequence[str],
+    reader: Reader,
+    writer: ActivationWriter,
+    *,
+    quantile: float,
+    device: torch.device,
+    precision: torch.dtype = torch.float32,
+    top_images: int = 15,
+    chunk_seconds: float = CHUNK_SECONDS,
+    on_progress: OnProgress = lambda doing, done, total: None,
+) -> None:
+    """Runs ``model`` over those images of ``reader`` that ``writer`` has not yet, and keeps activations of ``layers``.
+
+    The model is run in evaluation mode on ``device``, with ``precision`` where that is lower than its own, and put back
+    as it was. Raises ``NetdissectError`` for a layer whose output is not a map or a vector, that is not finite, or that
+    is called twice in a pass; ``BadSampleError`` for an image that cannot be read.
+    """
+    total = len(reader.order)
+    on_progress("activations", writer.end, total)
+    if writer.complete:
+        return
+    # Counting needs operations that MPS lacks or limits; its memory is the CPU's, so that moving costs little.
+    counted_on = torch.device("cpu") if device.type == "mps" else device
+    gathered = writer.gathered(counted_on)
+    reader.skipped.update(writer.skipped)
+    with _prepared(model, device), capture(model, layers) as outputs:
+        network = _Network(model, outputs, reader, device, precision)
+        committed = time.monotonic()
+        for batch in reader.batches(writer.end):
+            maps = {layer: of_layer.to(counted_on) for layer, of_layer in network(batch).items()}
+            shapes = {layer: LayerShape(*of_layer.shape[1:]) for layer, of_layer in maps.items()}
+            if not gathered:
+                for layer, shape in shapes.items():
+                    gathered[layer] = Gathered.empty(shape.units, min(top_images, total), counted_on)
+            indices = torch.tensor(batch.indices, device=counted_on)
+            rows = {}
+            for layer, shape in shapes.items():
+                rank = threshold_rank(quantile, total * shape.height * shape.width)
+                rows[layer] = gathered[layer].update(indices, maps[layer], rank)
+            writer.append(batch.indices, batch.labels, rows, shapes)
+            if time.monotonic() - committed >= chunk_seconds:
+                writer.commit(batch.end, gathered, reader.skipped)
+                committed = time.monotonic()
+            on_progress("activations", batch.end, total)
+    if not gathered:
+        raise NetdissectError(f"{reader.data.name}: none of its {total} images can be read")
+    writer.commit(total, gathered, reader.skipped, complete=True)
+    on_progress("activations", total, total)
+
+
+class _Network:
+    """Runs a network on batches; ``outputs`` is what ``capture`` fills."""
+
+    def __init__(
+        self, model: nn.Module, outputs: Outputs, reader: Reader, device: torch.device, precision: torch.dtype
+    ) -> None:
+        self.model = model
+        self.outputs = outputs
+        self.reader = reader
+        self.device = device
+        self.precision = precision
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.channels_last = device.type == "cpu"
+
+    def __call__(self, batch: Batch) -> dict[str, Float[Tensor, "n u h w"]]:
+        """The activation maps of every layer, in float32."""
+        pixels = batch.pixels.pin_memory() if self.device.type == "cuda" else batch.pixels
+        images = self.reader.preprocess.normalize(pixels.to(self.device, non_blocking=True))
+        if self.outputs.stop:
+            self._forward(images)
+        else:
+            self._forward_first(images)
+            self.outputs.stop = True
+        return {layer: self._maps(layer, batch) for layer in self.outputs.layers}
+
+    def _forward_first(self, images: Float[Tensor, "n 3 H W"]) -> None:
+        """The first pass, which runs to its end and so shows that each layer is used, and once; others stop early.
+
+        Convolutions on a CPU are faster on channels-last images. Some networks do not take these.
+        """
+        if self.channels_last:
+            try:
+                self._forward(images)
+            except NetdissectError:
+                self.channels_last = False
+        if not self.channels_last:
+            self._forward(images)
+        for layer in self.outputs.layers:
+            if layer not in self.outputs:
+                raise NetdissectError(f"layer {layer} is not used in the network's forward pass")
+
+    def _forward(self, images: Float[Tensor, "n 3 H W"]) -> None:
+        self.outputs.clear()
+        lower = self.precision != torch.float32
+        with torch.autocast(self.device.type, self.precision) if lower else nullcontext():
+            forward(self.model, images if self.channels_last else images.contiguous())
+
+    def _maps(self, layer: str, batch: Batch) -> Float[Tensor, "n u h w"]:
+        if layer not in self.outputs:
+            raise NetdissectError(f"layer {layer} is not used in every forward pass")
+        maps = activation_maps(layer, self.outputs[layer], len(batch.indices))
+        shape = tuple(maps.shape[1:])
+        if shape != self.shapes.setdefault(layer, shape):
+            raise NetdissectError(
+                f"layer {layer} changes its shape from {self.shapes[layer]} to {shape} between images"
+            )
+        # NaN is not below anything either.
+        usable = (maps.amax(dim=(1, 2, 3)) <= _LARGEST) & (maps.amin(dim=(1, 2, 3)) >= -_LARGEST)
+        if not bool(usable.all()):
+            place = int(usable.logical_not().nonzero()[0, 0])
+            what = "too large" if bool(maps[place].isfinite().all()) else "NaN or infinite"
+            name = self.reader.data.image_name(batch.indices[place])
+            raise NetdissectError(f"layer {layer} has {what} activations on image {name}")
+        return maps
+
+
+@contextmanager
+def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """The model on ``device`` and in evaluation mode, and put back where and as it was."""
+    home = device_of(model) or device
+    with evaluating(model):
+        try:
+            if home != device:
+                _move(model, device)
+            yield
+        finally:
+            if home != device:
+                model.to(home)
+
+
+def _move(model: nn.Module, device: torch.device) -> None:
+    try:
+        model.to(device)
+    except (RuntimeError, TypeError) as error:  # too large for it, or of a precision it lacks
+        raise NetdissectError(f"the network cannot be moved to {device}: {one_line(error)}") from error

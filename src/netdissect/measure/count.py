@@ -1,0 +1,131 @@
+"""From kept activations to exact thresholds and tallies, without the network."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from netdissect.activations.journal import read_npz, write_npz
+from netdissect.activations.kept import KeptActivations
+from netdissect.engine.histogram import Histogram
+from netdissect.engine.mask import ALIGNMENTS
+from netdissect.engine.tally import Concepts, Tally
+from netdissect.engine.top import TopImages
+from netdissect.measure.collect import CHUNK_SECONDS, OnProgress
+from netdissect.types import NetdissectError, one_line
+
+#: Images whose rows are read together.
+_IMAGES_AT_A_TIME = 16
+
+#: The tallies of the images counted so far, in the folder of the activations.
+_TALLIES = "tallies.npz"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was found of one layer."""
+
+    thresholds: Float[Tensor, " u"]
+    tally: Tally
+    top: TopImages
+    top_maps: Float[Tensor, "u t h w"]
+    histogram: Histogram
+
+
+def count(
+    kept: KeptActivations,
+    concepts: Concepts,
+    *,
+    quantile: float | None = None,
+    align: str = "stretch",
+    device: torch.device | None = None,
+    resume: bool = False,
+    chunk_seconds: float = CHUNK_SECONDS,
+    on_progress: OnProgress = lambda doing, done, total: None,
+) -> dict[str, Measurement]:
+    """Thresholds and tallies of every layer of ``kept``, for the quantile kept for or a smaller one.
+
+    With ``resume``, what is counted is noted beside the activations, and what was noted is not counted again; nobody
+    may have counted otherwise in between. Raises ``NetdissectError`` if the quantile is larger.
+    """
+    device = torch.device("cpu") if device is None or device.type == "mps" else device
+    thresholds = {}
+    for done, layer in enumerate(kept.layers):
+        on_progress("thresholds", done, len(kept.layers))
+        thresholds[layer] = torch.from_numpy(kept.thresholds(layer, quantile)).to(device)
+    on_progress("thresholds", len(kept.layers), len(kept.layers))
+    tallies = _tallies(kept, concepts, thresholds, device, resume, chunk_seconds, align, on_progress)
+    measured = {}
+    for layer in kept.layers:
+        gathered, maps = kept.gathered(layer), torch.from_numpy(kept.top_maps(layer))
+        measured[layer] = Measurement(thresholds[layer], tallies[layer], gathered.top, maps, gathered.histogram)
+    return measured
+
+
+def _tallies(
+    kept: KeptActivations,
+    concepts: Concepts,
+    thresholds: Mapping[str, Tensor],
+    device: torch.device,
+    resume: bool,
+    chunk_seconds: float,
+    align: str,
+    on_progress: OnProgress,
+) -> dict[str, Tally]:
+    tallies = {layer: Tally.zeros(shape.units, concepts, device) for layer, shape in kept.layers.items()}
+    noted = kept.folder / _TALLIES
+    counted = _read_tallies(noted, tallies) if resume else 0
+    written = time.monotonic()
+    for begin in range(counted, len(kept), _IMAGES_AT_A_TIME):
+        on_progress("concepts", begin, len(kept))
+        if resume and time.monotonic() - written >= chunk_seconds:
+            _write_tallies(noted, tallies, begin)
+            written = time.monotonic()
+        end = min(begin + _IMAGES_AT_A_TIME, len(kept))
+        covers = [concepts.cover(kept.labels(image), device) for image in range(begin, end)]
+        for layer, tally in tallies.items():
+            rows = kept.rows(layer, begin, end)
+            sizes = rows.counts.tolist()
+            places, values = rows.places.to(device).split(sizes), rows.values.to(device).split(sizes)
+            for of_image in zip(places, values, covers, strict=True):
+                tally.update(
+                    *of_image, kept.layers[layer].height, thresholds[layer], concepts.label_shape, ALIGNMENTS[align]
+                )
+    on_progress("concepts", len(kept), len(kept))
+    return tallies
+
+
+def _write_tallies(path: Path, tallies: Mapping[str, Tally], counted: int) -> None:
+    arrays = {
+        f"{place}.{field.name}": getattr(tally, field.name).cpu().numpy()
+        for place, tally in enumerate(tallies.values())
+        for field in fields(Tally)
+    }
+    try:
+        write_npz(path, {"counted": counted}, arrays)
+    except OSError as error:
+        raise NetdissectError(f"{path}: cannot be written: {one_line(error)}; what was finished is kept") from error
+
+
+def _read_tallies(path: Path, tallies: dict[str, Tally]) -> int:
+    """Fills in the tallies noted, if any, and returns of how many images they are."""
+    if not path.is_file():
+        return 0
+    description, arrays = read_npz(path)
+    for place, (layer, tally) in enumerate(tallies.items()):
+        tallies[layer] = Tally(
+            **{
+                field.name: _like(arrays[f"{place}.{field.name}"], getattr(tally, field.name))
+                for field in fields(Tally)
+            }
+        )
+    return int(description["counted"])
+
+
+def _like(array: np.ndarray, tensor: Tensor) -> Tensor:
+    return torch.from_numpy(array).to(tensor.device)

@@ -1,0 +1,163 @@
+"""A dissection that is ready to run, and the way from counts to a result."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from netdissect.activations import ActivationWriter, KeptActivations, kept_plan
+from netdissect.concepts import ConceptDataset
+from netdissect.engine.batches import Reader
+from netdissect.engine.tally import Concepts
+from netdissect.measure import CHUNK_SECONDS, Measurement, OnProgress, collect, count
+from netdissect.networks.load import LoadedModel
+from netdissect.options import choose_precision
+from netdissect.pipeline.plan import check_same_plan, plan_of
+from netdissect.progress import Clock, progress_bar
+from netdissect.results import LayerResult, Result, ShownImage
+from netdissect.types import NetdissectError
+
+#: Shown images are at most this many pixels wide and high.
+SHOWN_SIZE = 192
+
+#: Bins of the histograms in a result.
+HISTOGRAM_BINS = 64
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Dissection:
+    """What is to be run: ``about`` tells it as plain data."""
+
+    name: str
+    loaded: LoadedModel
+    layers: tuple[str, ...]
+    reader: Reader
+    concepts: Concepts
+    device: torch.device
+    about: Mapping[str, Any]
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """All that the result follows from, as plain data: runs of equal plans give equal results."""
+        return plan_of(self.about, self.layers)
+
+    def run(
+        self, folder: Path, *, resume: bool = False, progress: bool = True, chunk_seconds: float = CHUNK_SECONDS
+    ) -> Result:
+        """Dissects, keeping activations in ``folder``; with ``resume`` goes on with what is finished there.
+
+        Raises ``NetdissectError`` if the folder holds activations, unless ``resume`` and they are of the same plan.
+        """
+        self._check_folder(folder, resume)
+        clock, options = Clock(), self.about["options"]
+        with progress_bar(progress) as bar:
+            on_progress = clock.around(bar)
+            with ActivationWriter(folder, self.layers, self.reader.data, options["quantile"], self.plan) as writer:
+                collect(
+                    self.loaded.model,
+                    self.layers,
+                    self.reader,
+                    writer,
+                    quantile=options["quantile"],
+                    device=self.device,
+                    precision=choose_precision(options["precision"], self.device),
+                    top_images=options["top_images"],
+                    chunk_seconds=chunk_seconds,
+                    on_progress=on_progress,
+                )
+            measured = count(
+                KeptActivations(folder, check=False),  # those of before were checked when the writer opened them
+                self.concepts,
+                align=options["align"],
+                device=self.device,
+                resume=True,
+                chunk_seconds=chunk_seconds,
+                on_progress=on_progress,
+            )
+            results = {
+                layer: _layer_result(layer, of_layer, self.concepts, options["quantile"], options["iou_threshold"])
+                for layer, of_layer in measured.items()
+            }
+            images = _shown_images(self.reader.data, results, on_progress)
+        return Result(self.name, results, images, self._described(results) | {"timings": clock.seconds()})
+
+    def _check_folder(self, folder: Path, resume: bool) -> None:
+        finished = kept_plan(folder)
+        if finished is None:
+            return
+        if not resume:
+            raise NetdissectError(
+                f"{folder}: holds the activations of a run already; resume it, or name another folder"
+            )
+        check_same_plan(folder, finished, self.plan)
+
+    def _described(self, results: Mapping[str, LayerResult]) -> dict[str, Any]:
+        """``about``, and what became of it."""
+        images, skipped = len(self.reader.data), [self.reader.skipped[index] for index in sorted(self.reader.skipped)]
+        data = self.about["data"] | {"images": images - len(skipped), "skipped": skipped}
+        return {**self.about, "data": data, "notes": _notes(self.loaded, results, images, skipped)}
+
+
+def _layer_result(
+    layer: str, measured: Measurement, concepts: Concepts, quantile: float, iou_threshold: float
+) -> LayerResult:
+    tally, top, histogram = measured.tally, measured.top, measured.histogram
+    taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
+    bin_start, bin_width, counts = histogram.merged(HISTOGRAM_BINS)
+    arrays = {
+        "thresholds": measured.thresholds,
+        "intersection": tally.intersection,
+        "unit_area": tally.unit_area,
+        "concept_area": tally.concept_area,
+        "concept_images": tally.concept_images,
+        "top_image": top.image[:, :taken],
+        "top_activation": top.activation[:, :taken],
+        "top_maps": measured.top_maps[:, :taken],
+        "histogram": counts,
+        "bin_start": bin_start,
+        "bin_width": bin_width,
+        "low": histogram.low,
+        "high": histogram.high,
+    }
+    return LayerResult(
+        layer=layer,
+        concepts=concepts.concepts,
+        quantile=quantile,
+        iou_threshold=iou_threshold,
+        **{name: tensor.cpu().numpy() for name, tensor in arrays.items()},
+    )
+
+
+def _shown_images(
+    data: ConceptDataset, results: Mapping[str, LayerResult], on_progress: OnProgress
+) -> dict[int, ShownImage]:
+    """A small JPEG of each image that is among the top ones of some unit."""
+    indices = np.unique(np.concatenate([result.top_image.ravel() for result in results.values()]))
+    shown = {}
+    for done, index in enumerate(indices.tolist()):
+        on_progress("pictures", done, len(indices))
+        image = data.image(index).convert("RGB")  # a copy: the dataset may keep its own
+        image.thumbnail((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=85)
+        shown[index] = ShownImage(data.image_name(index), buffer.getvalue())
+    on_progress("pictures", len(indices), len(indices))
+    return shown
+
+
+def _notes(loaded: LoadedModel, results: Mapping[str, LayerResult], images: int, skipped: list[str]) -> list[str]:
+    """What a reader of the result should know, a line each."""
+    notes = []
+    if loaded.is_random:
+        notes.append("the network has random weights: --weights FILE or DEFAULT gives it trained ones")
+    notes += [note for result in results.values() for note in result.notes()]
+    if skipped:
+        notes.append(
+            f"{len(skipped)} of {images} images were left out, since they cannot be read; the first: {skipped[0]}"
+        )
+    return notes

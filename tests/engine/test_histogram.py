@@ -1,0 +1,105 @@
+"""The one-pass histogram: exact, whatever comes in whatever order; and the bound that follows from it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netdissect.engine.histogram import BINS, Histogram
+
+SCALES = st.sampled_from([1e-30, 1e-3, 1.0, 7.0, 1e6, 1e37])
+
+
+def histogram_of(*batches):
+    histogram = Histogram.empty(batches[0].shape[1])
+    for maps in batches:
+        histogram.update(maps, maps.amin(dim=(0, 2, 3)), maps.amax(dim=(0, 2, 3)))
+    return histogram
+
+
+def batches_of(seed, scales, units=3):
+    random = np.random.default_rng(seed)
+    made = []
+    for scale in scales:
+        maps = random.standard_normal((random.integers(1, 4), units, 2, 3)) * scale
+        maps[:, 1] = np.maximum(maps[:, 1], 0)
+        maps[:, -1] = random.choice([0.0, 6.0], maps[:, -1].shape)
+        made.append(torch.from_numpy(maps.astype(np.float32)))
+    return made
+
+
+def same(one, other):
+    return all(torch.equal(vars(one)[name], vars(other)[name]) for name in vars(one))
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32), scales=st.lists(SCALES, min_size=1, max_size=6))
+def test_counts_are_those_of_a_plain_histogram(seed, scales):
+    batches = batches_of(seed, scales)
+    histogram = histogram_of(*batches)
+    values = torch.cat(batches).transpose(0, 1).flatten(1).double().numpy()
+    for unit, row in enumerate(values):
+        width = 2.0 ** int(histogram.exponent[unit])
+        edges = (int(histogram.first[unit]) + np.arange(BINS + 1)) * width
+        expected = [int(((row >= low) & (row < high)).sum()) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        assert histogram.counts[unit].tolist() == expected
+        assert sum(expected) == len(row)
+        assert edges[0] <= row.min() < edges[1]
+        # No narrower bins would do, but where floats themselves are hardly finer.
+        narrower = np.floor(row.max() / width * 2) - np.floor(row.min() / width * 2)
+        assert narrower >= BINS or width <= max(2.0**-126, np.abs(row).max() * 2.0**-20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), scales=st.lists(SCALES, min_size=2, max_size=6), cut=st.integers(1, 5))
+def test_order_and_parts_do_not_matter(seed, scales, cut):
+    batches = batches_of(seed, scales)
+    whole = histogram_of(*batches)
+    assert same(histogram_of(*reversed(batches)), whole)
+    assert same(histogram_of(torch.cat(batches)), whole)
+    cut = min(cut, len(batches) - 1)
+    parts = histogram_of(*batches[:cut]), histogram_of(*batches[cut:])
+    assert same(parts[0] + parts[1], whole)
+    assert same(parts[1] + parts[0], whole)
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32), scales=st.lists(SCALES, min_size=1, max_size=4), rank=st.integers(0, 40))
+def test_lower_bound_is_one_and_counts_hold(seed, scales, rank):
+    batches = batches_of(seed, scales)
+    histogram = histogram_of(*batches)
+    values = torch.cat(batches).transpose(0, 1).flatten(1)
+    bound = histogram.lower_bound(rank)
+    for unit, row in enumerate(values):
+        if rank >= len(row):
+            assert bound[unit] == -torch.inf
+        else:
+            assert bound[unit] <= row.sort(descending=True).values[rank]
+            assert (row >= bound[unit]).sum() >= rank + 1
+    levels = torch.stack([values.amin(1), values.mean(1), values.amax(1), bound.clamp(min=-1e38)])
+    for level in levels:
+        assert (histogram.count_from(level) >= (values >= level[:, None]).sum(1)).all()
+    assert (histogram.count_from(torch.full((3,), -torch.inf)) == values.shape[1]).all()
+
+
+def test_the_bound_is_close():
+    values = torch.randn(20, 4, 50, 50).abs_()
+    bound = histogram_of(values).lower_bound(250)
+    exact = values.transpose(0, 1).flatten(1).sort(dim=1, descending=True).values[:, 250]
+    assert (bound <= exact).all() and (bound > 0.98 * exact).all()
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 6.0, -3.5, 1e38, 1e-38, -1e-45])
+def test_one_value_throughout(value):
+    histogram = histogram_of(torch.full((2, 1, 3, 3), value))
+    assert histogram.counts.sum() == 18
+    assert histogram.lower_bound(5)[0] <= value
+
+
+def test_merged_bins():
+    values = torch.rand(4, 2, 9, 9) * 5 - 1
+    start, width, counts = histogram_of(values).merged(64)
+    for unit in range(2):
+        edges = float(start[unit]) + np.arange(65) * float(width[unit])
+        assert counts[unit].tolist() == np.histogram(values[:, unit].numpy(), edges)[0].tolist()

@@ -1,0 +1,52 @@
+"""What is kept of maps is all that masks need: from rows come the same bits as from whole maps."""
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netdissect.engine.mask import mask_rows, unit_masks
+from netdissect.engine.rows import row_peaks, select_rows
+
+
+def masks_from_rows(maps, thresholds, bound, shape, whole):
+    """Masks of every unit of one image, put together from the rows that were kept of it."""
+    height = maps.shape[1]
+    rows = select_rows(maps[None], row_peaks(maps[None]), bound, whole[None])
+    found = mask_rows(rows.places, rows.values, thresholds[rows.places // height], height, shape)
+    masks = torch.zeros(len(maps), *shape, dtype=torch.bool)
+    masks[(rows.places // height)[found.source], found.row] = found.lit
+    assert len(torch.unique(torch.stack([(rows.places // height)[found.source], found.row]), dim=1).T) == len(found.row)
+    return masks
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    out=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    slack=st.sampled_from([0.0, 0.3, 10.0]),
+    quantile=st.floats(0, 1),
+    seed=st.integers(0, 2**32),
+)
+def test_masks_from_rows_equal_masks_from_maps(shape, out, slack, quantile, seed):
+    random = np.random.default_rng(seed)
+    maps = torch.from_numpy(random.standard_normal((4, *shape)).astype(np.float32))
+    thresholds = torch.quantile(maps.flatten(1), quantile, dim=1)
+    thresholds[0] = maps[0].amax()  # no mask
+    whole = torch.from_numpy(random.random(4) < 0.3)
+    found = masks_from_rows(maps, thresholds, thresholds - slack, out, whole)
+    assert torch.equal(found, unit_masks(maps, thresholds, out))
+
+
+def test_rows_are_those_that_exceed_the_bound_and_those_beside_them():
+    maps = torch.zeros(2, 3, 6, 4)
+    maps[0, 1, 2, 3] = 1.0
+    maps[1, 0, 0, 0] = 1.0
+    maps[1, 2, 5, 1] = 0.5  # not above its bound
+    bound = torch.tensor([0.5, 0.5, 0.5])
+    whole = torch.zeros(2, 3, dtype=torch.bool)
+    whole[1, 1] = True
+    rows = select_rows(maps, row_peaks(maps), bound, whole)
+    assert rows.counts.tolist() == [3, 8]
+    assert rows.places.tolist() == [6 + 1, 6 + 2, 6 + 3, 0, 1, *range(6, 12)]
+    assert rows.values.sum() == 2.0
