@@ -41,8 +41,8 @@ def real_run(model: str, layers: list[str], data: str, repeats: int = 3) -> dict
     for _ in range(repeats):
         begun = time.perf_counter()
         with torch.no_grad():
-            for batch in Reader(dataset, Preprocess(), BATCH_SIZE):
-                loaded.model(batch.images)
+            for batch in Reader(dataset, Preprocess(), BATCH_SIZE).batches():
+                loaded.model(Preprocess().normalize(batch.pixels).contiguous())
         bare.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         dissect(loaded, layers, dataset, quantile=0.05, batch_size=BATCH_SIZE, progress=False)

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.activations import KeptActivations
     from netdissect.concepts import BrodenDataset, ConceptDataset, FolderDataset, Scenes, open_dataset
     from netdissect.concepts.base import Labels
     from netdissect.networks.layers import list_layers
@@ -26,6 +27,7 @@ _HOMES = {
     "Concept": "netdissect.types",
     "ConceptDataset": "netdissect.concepts",
     "FolderDataset": "netdissect.concepts",
+    "KeptActivations": "netdissect.activations",
     "Labels": "netdissect.concepts.base",
     "LayerResult": "netdissect.results",
     "NetdissectError": "netdissect.types",
@@ -44,6 +46,7 @@ __all__ = [
     "Concept",
     "ConceptDataset",
     "FolderDataset",
+    "KeptActivations",
     "Labels",
     "LayerResult",
     "NetdissectError",

@@ -1,5 +1,7 @@
 """The one-pass histogram: exact, whatever comes in whatever order; and the bound that follows from it."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -42,7 +44,7 @@ def test_counts_are_those_of_a_plain_histogram(seed, scales):
     for unit, row in enumerate(values):
         width = 2.0 ** int(histogram.exponent[unit])
         edges = (int(histogram.first[unit]) + np.arange(BINS + 1)) * width
-        expected = [int(((row >= low) & (row < high)).sum()) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        expected = [int(((row >= low) & (row < high)).sum()) for low, high in pairwise(edges)]
         assert histogram.counts[unit].tolist() == expected
         assert sum(expected) == len(row)
         assert edges[0] <= row.min() < edges[1]

@@ -38,7 +38,9 @@ def thresholds_of(activations, quantile, batch_size, planned=None, memory=2**24)
     bound = torch.maximum(gathered.bound, gathered.histogram.lower_bound(rank))
 
     def read():
-        return ((rows.places.numpy() // height, rows.values.numpy()) for rows in kept)
+        for rows in kept:
+            unit = (rows.places // height).repeat_interleave(rows.needed.sum(dim=1))
+            yield unit.numpy(), rows.values[rows.needed].numpy()
 
     at_most = gathered.histogram.count_from(bound).numpy()
     return select_thresholds(read, rank, bound.numpy(), at_most, memory)

@@ -1,5 +1,6 @@
 """Reading kept activations: thresholds, maps, rows and labels, without the network that made them."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,19 +28,19 @@ from netdissect.activations.layout import (
 from netdissect.concepts.base import Labels
 from netdissect.engine.gather import Gathered
 from netdissect.engine.rows import MapRows
-from netdissect.engine.threshold import UnitRows, select_thresholds, threshold_rank
+from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
 from netdissect.types import NetdissectError, one_line
 
-#: Rows read at a time while looking for thresholds.
-_ROWS_AT_A_TIME = 2**16
+#: Values read at a time while looking for thresholds.
+_VALUES_AT_A_TIME = 2**20
 
 
 class KeptActivations:
-    """A folder of kept activations (``docs/activations.md``).
+    """A folder of kept activations.
 
     Images are numbered in the order in which they were kept; ``images`` tells their indices in the dataset. Kept are,
-    of each map, the rows in which it exceeds what was then known of the threshold, and those beside them; the maps of each unit's top images are kept
-    whole. So all is there that masks need for any quantile up to the one kept for.
+    of each map, the values that exceed what was then known of the threshold, and the eight around each; the maps of
+    each unit's top images are kept whole. So all is there that masks need for any quantile up to the one kept for.
 
     Raises ``NetdissectError`` if the folder holds none, or if a file is damaged; ``check=False`` leaves out the latter,
     which reads all of them.
@@ -66,8 +67,8 @@ class KeptActivations:
             self.skipped = {int(index): reason for index, reason in described["skipped"].items()}
             self.layers = {item["layer"]: LayerShape(**item["shape"]) for item in described["layers"]}
             self.images: Int64[np.ndarray, " n"] = np.fromfile(self.folder / IMAGES, dtype=INDEX)
-            self._label_ends = _ends(self.folder / LABEL_SIZES)
-            self._row_ends = {layer: _ends(self._file(layer, "counts")) for layer in self.layers}
+            self._label_ends = _ends(self.folder / LABEL_SIZES, 1)
+            self._ends = {layer: _ends(self._file(layer, "counts"), 2) for layer in self.layers}
             self._gathered = {
                 layer: gathered_from_arrays(place, state.arrays, torch.device("cpu"))
                 for place, layer in enumerate(self.layers)
@@ -83,19 +84,23 @@ class KeptActivations:
 
     def labels(self, image: int) -> Labels:
         """The labels of an image."""
-        begin, end = _span(self._label_ends, image, image + 1)
+        (begin,), (end,) = _span(self._label_ends, image, image + 1)
         packed = _read(self.folder / LABELS, np.dtype(np.uint8), begin, end)
         return unpack_labels(packed.tobytes(), label_type(self.concepts), self.label_shape)
 
     def rows(self, layer: str, begin: int, end: int) -> MapRows:
-        """The rows kept of the maps of the images from ``begin`` up to, not with, ``end``."""
-        ends = self._row_ends[self._known(layer)]
-        counts = np.diff(ends[begin:end], prepend=ends[begin - 1] if begin else 0)
-        places, values = self._read_rows(layer, *_span(ends, begin, end))
-        return MapRows(*map(torch.from_numpy, (counts, places, values)))
+        """What is kept of the maps of the images from ``begin`` up to, not with, ``end``.
+
+        Values that were not kept read as the unit's ``bound``, which none of them exceeds.
+        """
+        counts, places, needed, kept = self._read_rows(layer, begin, end)
+        bound = self.gathered(layer).bound.numpy()
+        values = np.repeat(bound[places // self.layers[layer].height], needed.shape[1]).reshape(needed.shape)
+        np.place(values, needed, kept)
+        return MapRows(*map(torch.from_numpy, (counts, places, needed, values)))
 
     def map(self, layer: str, unit: int, image: int) -> Float32[np.ndarray, "h w"]:
-        """A map; rows that were not kept read as the unit's ``bound``, which no value in them exceeds."""
+        """A map; values that were not kept read as in ``rows``."""
         shape = self.layers[self._known(layer)]
         if not 0 <= unit < shape.units:
             raise NetdissectError(f"{self.folder}: layer {layer} has units 0 to {shape.units - 1}, not {unit}")
@@ -129,32 +134,40 @@ class KeptActivations:
         # Fewer values may be sought than while they were kept, and so the bound be higher.
         bound = torch.maximum(gathered.bound, gathered.histogram.lower_bound(rank))
         at_most = gathered.histogram.count_from(bound)
-        return select_thresholds(lambda: self._unit_rows(layer), rank, bound.numpy(), at_most.numpy())
+        return select_thresholds(lambda: self._unit_values(layer), rank, bound.numpy(), at_most.numpy())
 
-    def _unit_rows(self, layer: str) -> Iterator[UnitRows]:
-        """All rows kept of a layer, some at a time, each with its unit."""
-        total = int(self._row_ends[layer][-1])
-        for begin in range(0, total, _ROWS_AT_A_TIME):
-            places, values = self._read_rows(layer, begin, min(begin + _ROWS_AT_A_TIME, total))
-            yield places // self.layers[layer].height, values
+    def _unit_values(self, layer: str) -> Iterator[UnitValues]:
+        """All values kept of a layer, some at a time, each with its unit."""
+        ends, begin = self._ends[layer][:, 1], 0
+        while begin < len(self):
+            so_far = ends[begin - 1] if begin else 0
+            end = max(begin + 1, int(np.searchsorted(ends, so_far + _VALUES_AT_A_TIME, side="right")))
+            _, places, needed, values = self._read_rows(layer, begin, end)
+            yield np.repeat(places // self.layers[layer].height, np.count_nonzero(needed, axis=1)), values
+            begin = end
+
+    def _read_rows(self, layer: str, begin: int, end: int) -> tuple[np.ndarray, ...]:
+        """What is kept of some images: rows of each, their places, which of their values, and these, flat."""
+        ends, width = self._ends[self._known(layer)], self.layers[layer].width
+        (row, value), (row_end, value_end) = _span(ends, begin, end)
+        bytes_each = math.ceil(width / 8)
+        bits = _read(self._file(layer, "needed"), np.dtype(np.uint8), row * bytes_each, row_end * bytes_each)
+        return (
+            np.diff(ends[begin:end, 0], prepend=row),
+            _read(self._file(layer, "places"), COUNT, row, row_end).astype(np.int64),
+            np.unpackbits(bits.reshape(-1, bytes_each), axis=1, count=width).view(bool),
+            _read(self._file(layer, "values"), VALUE, value, value_end).astype(np.float32, copy=False),
+        )
 
     def _maps(self, layer: str, units: Int64[np.ndarray, " v"], image: int) -> Float32[np.ndarray, "v h w"]:
-        shape, bound = self.layers[layer], self._gathered[layer].bound.numpy()
-        places, values = self._read_rows(layer, *_span(self._row_ends[layer], image, image + 1))
+        shape, rows = self.layers[layer], self.rows(layer, image, image + 1)
+        places, values = rows.places.numpy(), rows.values.numpy()
         maps = np.empty((len(units), shape.height, shape.width), dtype=np.float32)
         for map_, unit in zip(maps, units, strict=True):
             kept = slice(*np.searchsorted(places, [unit * shape.height, (unit + 1) * shape.height]))
-            map_[:] = bound[unit]
+            map_[:] = self.gathered(layer).bound[unit]
             map_[places[kept] - unit * shape.height] = values[kept]
         return maps
-
-    def _read_rows(
-        self, layer: str, begin: int, end: int
-    ) -> tuple[Int64[np.ndarray, " m"], Float32[np.ndarray, "m w"]]:
-        width = self.layers[layer].width
-        places = _read(self._file(layer, "places"), COUNT, begin, end)
-        values = _read(self._file(layer, "values"), VALUE, begin * width, end * width)
-        return places.astype(np.int64), values.astype(np.float32, copy=False).reshape(-1, width)
 
     def _file(self, layer: str, kind: str) -> Path:
         return self.folder / layer_file(list(self.layers).index(layer), kind)
@@ -170,11 +183,11 @@ def _read(path: Path, dtype: np.dtype, begin: int, end: int) -> np.ndarray:
     return np.fromfile(path, dtype=dtype, count=end - begin, offset=begin * dtype.itemsize)
 
 
-def _ends(path: Path) -> Int64[np.ndarray, " n"]:
-    """Where each image's part of a file ends, from a file of how much each has."""
-    return np.fromfile(path, dtype=COUNT).astype(np.int64).cumsum()
+def _ends(path: Path, kinds: int) -> Int64[np.ndarray, "n kinds"]:
+    """Where each image's parts of files end, from a file of how much of each kind an image has."""
+    return np.fromfile(path, dtype=COUNT).reshape(-1, kinds).astype(np.int64).cumsum(axis=0)
 
 
-def _span(ends: Int64[np.ndarray, " n"], begin: int, end: int) -> tuple[int, int]:
-    """Where the part of the images from ``begin`` up to, not with, ``end`` begins and ends."""
-    return int(ends[begin - 1]) if begin else 0, int(ends[end - 1])
+def _span(ends: Int64[np.ndarray, "n kinds"], begin: int, end: int) -> tuple[list[int], list[int]]:
+    """Where the parts of the images from ``begin`` up to, not with, ``end`` begin and end."""
+    return ends[begin - 1].tolist() if begin else [0] * ends.shape[1], ends[end - 1].tolist()

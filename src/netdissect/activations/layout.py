@@ -1,4 +1,4 @@
-"""How kept activations lie on disk; ``docs/activations.md`` tells the same at length."""
+"""How kept activations lie on disk."""
 
 import zlib
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from torch import Tensor
 from netdissect.concepts.base import Labels
 from netdissect.engine.gather import Gathered
 from netdissect.engine.histogram import Histogram
+from netdissect.engine.rows import MapRows
 from netdissect.engine.top import TopImages
 from netdissect.types import Concept
 
@@ -40,7 +41,7 @@ class LayerShape:
 
 
 def layer_file(place: int, kind: str) -> str:
-    """The file of a layer, by its place among the layers: its ``counts``, ``places`` or ``values``."""
+    """The file of a layer, by its place among the layers: its ``counts``, ``places``, ``needed`` or ``values``."""
     return f"layer{place}.{kind}"
 
 
@@ -68,6 +69,19 @@ def unpack_labels(packed: bytes, dtype: np.dtype, label_shape: tuple[int, int]) 
     layers, whole = int(numbers[0]), int(numbers[1])
     maps = numbers[2 + whole :].astype(np.int32).reshape(layers, *label_shape)
     return Labels(maps, tuple(numbers[2 : 2 + whole].tolist()))
+
+
+def rows_to_arrays(rows: MapRows) -> dict[str, np.ndarray]:
+    """What is appended to each file of a layer: of each image how many rows and values, then these."""
+    counts, places, needed, values = (tensor.cpu().numpy() for tensor in vars(rows).values())
+    needed_so_far = np.append(0, np.count_nonzero(needed, axis=1)).cumsum()
+    value_counts = np.diff(needed_so_far[np.append(0, counts.cumsum())])
+    return {
+        "counts": np.stack([counts, value_counts], axis=1).astype(COUNT),
+        "places": places.astype(COUNT),
+        "needed": np.packbits(needed, axis=1),
+        "values": values.ravel().compress(needed.ravel()).astype(VALUE, copy=False),
+    }
 
 
 def gathered_to_arrays(place: int, gathered: Gathered) -> dict[str, np.ndarray]:

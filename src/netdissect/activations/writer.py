@@ -16,7 +16,6 @@ from netdissect.activations.layout import (
     INDEX,
     LABEL_SIZES,
     LABELS,
-    VALUE,
     LayerShape,
     concepts_to_plain,
     gathered_from_arrays,
@@ -24,6 +23,7 @@ from netdissect.activations.layout import (
     label_type,
     layer_file,
     pack_labels,
+    rows_to_arrays,
 )
 from netdissect.concepts.base import ConceptDataset, Labels
 from netdissect.engine.gather import Gathered
@@ -78,10 +78,8 @@ class ActivationWriter:
         self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
         self._journal.append(LABELS, np.frombuffer(b"".join(packed), dtype=np.uint8))
         for place, layer in enumerate(self.layers):
-            of_layer = rows[layer]
-            self._journal.append(layer_file(place, "counts"), of_layer.counts.cpu().numpy().astype(COUNT))
-            self._journal.append(layer_file(place, "places"), of_layer.places.cpu().numpy().astype(COUNT))
-            self._journal.append(layer_file(place, "values"), of_layer.values.cpu().numpy().astype(VALUE, copy=False))
+            for kind, array in rows_to_arrays(rows[layer]).items():
+                self._journal.append(layer_file(place, kind), array)
 
     def commit(
         self, end: int, gathered: Mapping[str, Gathered], skipped: Mapping[int, str], complete: bool = False

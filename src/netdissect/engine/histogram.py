@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 #: Bins of each unit: a power of two.
-BINS = 512
+BINS = 256
 
-#: Rows of counts are longer than their bins: rows of 4096 bytes would compete for the same places of the cache.
+#: Rows of counts are longer than their bins: rows of 2048 bytes would compete for the same places of the cache.
 _ROW = BINS + 8
 
 #: Bin numbers stay below this, so that float32 holds them exactly.
@@ -18,8 +18,8 @@ _MOST_BINS_EXPONENT = 21
 #: The exponent given to 0: below that of any other number.
 _EXPONENT_OF_ZERO = -1000
 
-#: Values placed at a time: they stay in the cache.
-_CHUNK = 2**17
+#: Values whose bins are found at a time, in the cache, and values counted at a time.
+_CHUNK, _COUNTED = 2**17, 2**21
 
 
 @dataclass
@@ -60,19 +60,24 @@ class Histogram:
         """Takes in finite activations, whose smallest and largest value per unit are ``low`` and ``high``."""
         self._widen(torch.minimum(self.low, low), torch.maximum(self.high, high))
         units = len(self.low)
-        scale = _power_of_two(-self.exponent)
-        # From the bin's number to its place among the counts of all units.
-        place_of_zero = torch.arange(units, device=self.first.device) * _ROW - self.first
-        counts = self.padded_counts.view(-1)
-        one = torch.ones(1, dtype=torch.int64, device=counts.device)
-        wide = bool((self.exponent > 0).any())  # so wide that a small negative number, scaled, may become 0
         values = maps.permute(0, 2, 3, 1).reshape(-1, units)
-        for piece in values.split(max(1, _CHUNK // units)):
+        for some in values.split(max(1, _COUNTED // units)):
+            counts = torch.bincount(self._places(some).view(-1), minlength=units * _ROW)
+            self.padded_counts += counts.view(units, _ROW)
+
+    def _places(self, values: Float[Tensor, "m u"]) -> Int32[Tensor, "m u"]:
+        """Where, among the counts of all units, each value counts."""
+        scale = _power_of_two(-self.exponent)
+        place_of_zero = (torch.arange(len(scale), device=scale.device) * _ROW - self.first).to(torch.int32)
+        wide = bool((self.exponent > 0).any())  # so wide that a small negative number, scaled, may become 0
+        places = torch.empty(values.shape, dtype=torch.int32, device=values.device)
+        step = max(1, _CHUNK // len(scale))
+        for piece, place in zip(values.split(step), places.split(step), strict=True):
             bins = piece.mul(scale).floor_()
             if wide:
                 bins.masked_fill_((piece < 0) & (bins == 0), -1)
-            places = bins.to(torch.int64).add_(place_of_zero).reshape(-1)
-            counts.scatter_add_(0, places, one.expand(len(places)))
+            place.copy_(bins).add_(place_of_zero)
+        return places
 
     def __add__(self, other: "Histogram") -> "Histogram":
         """The histogram of what both have seen."""

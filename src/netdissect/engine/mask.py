@@ -7,7 +7,7 @@ half of float32's largest number, so that differences do not overflow), a consta
 and the result does not depend on the device, the batch or the number of threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,10 @@ class Sampling:
     lower: Int64[Tensor, " m"]
     upper: Int64[Tensor, " m"]
     weight: Float[Tensor, " m"]  # that of the upper neighbour, in [0, 1)
+
+
+#: Pixels of masks worked on at a time, so that they stay in the cache.
+_CHUNK = 2**19
 
 
 #: Input length, output length and device to the sampling of one axis.
@@ -67,49 +71,104 @@ def unit_masks(
 
 
 @dataclass(frozen=True)
-class MaskRows:
-    """Rows of masks, in label pixels: which of the given rows each lies below, which row it is, and where it is lit."""
+class LitPixels:
+    """Pixels of masks that are lit: ``cell`` numbers the cells of maps they lie in, the others tell of each cell.
 
-    source: Int64[Tensor, " r"]
-    row: Int64[Tensor, " r"]
-    lit: Bool[Tensor, "r sw"]
+    ``row`` is which of the given rows of maps bounds the cell from above, ``first`` its first pixel, and ``pixel`` how
+    much later each lit pixel comes, both in the order of the label map's pixels.
+    """
+
+    row: Int64[Tensor, " cells"]
+    first: Int64[Tensor, " cells"]
+    cell: Int64[Tensor, " v"]
+    pixel: Int64[Tensor, " v"]
 
 
-def mask_rows(
+def lit_pixels(
     places: Int64[Tensor, " m"],
     values: Float[Tensor, "m w"],
     levels: Float[Tensor, " m"],
     height: int,
     shape: tuple[int, int],
     align: Alignment = stretch,
-) -> MaskRows:
-    """The rows of masks that may be lit, from rows of one image's maps: bit for bit those of ``unit_masks``.
+) -> Iterator[LitPixels]:
+    """The lit pixels of masks, from rows of maps: bit for bit those of ``unit_masks``; some cells at a time.
 
-    ``places`` are ``unit * height + row``, ascending; ``levels`` the units' thresholds. Of the rows that exceed their
-    threshold and the rows beside them none may be missing. A mask row lies between two rows of the map, and is dark
-    unless one of them exceeds the threshold: after the thresholds' own definition most are dark, and left out.
+    ``places`` are ``map * height + row``, ascending, ``levels`` the units' thresholds. Of the values that exceed their
+    threshold and the eight around each none may be missing. The pixels between four neighbours of a map, a cell, are
+    dark unless one of the four exceeds the threshold. After the thresholds' own definition most cells are dark, and
+    left out.
     """
-    rows = align(height, shape[0], values.device)
-    columns = align(values.shape[1], shape[1], values.device)
-    over = values.amax(dim=1) > levels
-    above = torch.arange(len(places), device=places.device)
-    followed = torch.zeros_like(over)
-    followed[:-1] = (places[1:] == places[:-1] + 1) & (places[1:] % height != 0)
-    below = above + followed  # the last row of a map has itself for a neighbour
-    lit_above = (over | over[below]).nonzero()[:, 0]
-    below = below[lit_above]
-    upper, lower = (_interpolate(values[these], columns, 1, columns.weight) for these in (lit_above, below))
-    difference = lower.sub_(upper)
-    # How many mask rows lie between a row of the map and the next, and which is the first of them.
-    between = torch.bincount(rows.lower, minlength=height)
-    first = between.cumsum(0) - between
-    map_row = places[lit_above] % height
-    repeats = between[map_row]
-    source = torch.arange(len(lit_above), device=places.device).repeat_interleave(repeats)
-    begun = repeats.cumsum(0) - repeats
-    row = torch.arange(len(source), device=places.device) + (first[map_row] - begun)[source]
-    interpolated = difference[source].mul_(rows.weight[row, None]).add_(upper[source])
-    return MaskRows(lit_above[source], row, interpolated > levels[lit_above][source, None])
+    down = _segments(align, height, shape[0], values.device)
+    across = _segments(align, values.shape[1], shape[1], values.device)
+    above, below, row_segment = _row_pairs(places, height)
+    over = values > levels[:, None]
+    over = over.index_select(0, above) | over.index_select(0, below)
+    pair, segment = (over[:, across.lower] | over[:, across.upper]).nonzero(as_tuple=True)
+    flat, width = values.view(-1), values.shape[1]
+    for some in torch.arange(len(pair), device=pair.device).split(max(1, _CHUNK // (down.most * across.most))):
+        pairs, segments = pair[some], segment[some]
+        upper_row, lower_row = above.index_select(0, pairs), below.index_select(0, pairs)
+        left, right = across.lower.index_select(0, segments), across.upper.index_select(0, segments)
+        weight = across.weight.index_select(1, segments)
+        top, bottom = (
+            _between(flat.index_select(0, row * width + left), flat.index_select(0, row * width + right), weight)
+            for row in (upper_row, lower_row)
+        )
+        row_segments = row_segment.index_select(0, pairs)
+        weight = down.weight.index_select(1, row_segments)
+        inside = bottom.sub_(top) * weight[:, None]
+        lit = inside.add_(top) > levels.index_select(0, upper_row)
+        y, x, cell = lit.nonzero(as_tuple=True)
+        first = down.first[row_segments] * shape[1] + across.first[segments]
+        yield LitPixels(upper_row, first, cell, y.mul_(shape[1]).add_(x))
+
+
+@dataclass(frozen=True)
+class _Segments:
+    """The stretches of an axis before the first value of a map, between neighbours, and after the last.
+
+    ``lower`` and ``upper`` are the values a segment lies between, ``first`` its first output position, ``weight`` that
+    of the upper value at each of its positions; NaN where it has fewer than the ``most`` a segment has.
+    """
+
+    lower: Int64[Tensor, " s"]
+    upper: Int64[Tensor, " s"]
+    first: Int64[Tensor, " s"]
+    weight: Float[Tensor, "most s"]
+
+    @property
+    def most(self) -> int:
+        return len(self.weight)
+
+
+@lru_cache(maxsize=64)
+def _segments(align: Alignment, length: int, out: int, device: torch.device) -> _Segments:
+    sampling = align(length, out, device)
+    before = (sampling.lower == 0) & (sampling.weight == 0)
+    segment = torch.where(before, 0, sampling.lower + 1)
+    positions = torch.bincount(segment, minlength=length + 1)
+    first = positions.cumsum(0) - positions
+    weight = torch.full((int(positions.max()), length + 1), torch.nan, dtype=torch.float32, device=device)
+    weight[torch.arange(out, device=device) - first[segment], segment] = sampling.weight
+    number = torch.arange(length + 1, device=device)
+    return _Segments((number - 1).clamp(min=0), number.clamp(max=length - 1), first, weight)
+
+
+def _row_pairs(places: Int64[Tensor, " m"], height: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs of rows that bound a segment from above and below, by their numbers, and the segment's own."""
+    number = torch.arange(len(places), device=places.device)
+    row = places % height
+    followed = torch.zeros(len(places), dtype=torch.bool, device=places.device)
+    followed[:-1] = (places[1:] == places[:-1] + 1) & (row[1:] != 0)
+    # A row without a next one has itself for a neighbour: the last row of a map, or one that is dark.
+    uppermost = number[row == 0]
+    above, below = torch.cat([number, uppermost]), torch.cat([number + followed, uppermost])
+    return above, below, torch.cat([row + 1, torch.zeros_like(uppermost)])
+
+
+def _between(lower: Tensor, upper: Tensor, weight: Tensor) -> Tensor:
+    return upper.sub_(lower) * weight + lower
 
 
 def _interpolate(maps: Tensor, sampling: Sampling, dim: int, weight: Tensor) -> Tensor:

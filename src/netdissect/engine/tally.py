@@ -2,76 +2,90 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Float64, Int32, Int64
 from torch import Tensor
 
 from netdissect.concepts.base import Labels
-from netdissect.engine.mask import Alignment, mask_rows, stretch
-from netdissect.types import Concept, NetdissectError, sorted_categories
-
-#: Float32 counts whole numbers exactly up to here, so that pixels can be counted by a matrix product.
-MOST_LABEL_PIXELS = 2**24
+from netdissect.engine.mask import Alignment, lit_pixels, stretch
+from netdissect.engine.rows import MapRows
+from netdissect.types import Concept, sorted_categories
 
 
 @dataclass(frozen=True)
 class Cover:
-    """The concepts of one image, as the tally counts them.
+    """The concepts of ``n`` images, as the tally counts them.
 
-    ``columns`` are the concepts present, ``pixels`` is 1 where a pixel carries the concept (once, in however many label
-    layers), ``categories`` tells which categories the image carries a label of.
+    ``columns`` are those of the ``m`` concepts that some of the images show, ``area`` and ``images`` in how many pixels
+    and images they do. ``labels`` holds, per label layer and pixel (those of all images), which of them the pixel
+    carries, ``m`` for none; a pixel that carries a concept in several layers does so in one of them alone, and one that
+    carries a concept of the whole image in none. ``whole`` is 1 where a concept covers a whole image, ``categories``
+    where an image carries a label of the category.
     """
 
     columns: Int64[Tensor, " m"]
-    pixels: Float[Tensor, "m p"]
-    categories: Bool[Tensor, " k"]
-
-    @cached_property
-    def area(self) -> Int64[Tensor, " m"]:
-        """The pixels of each concept."""
-        return self.pixels.sum(dim=1).long()
+    area: Int64[Tensor, " m"]
+    images: Int64[Tensor, " m"]
+    labels: Int32[Tensor, "l p"]
+    whole: Float64[Tensor, "n m"]
+    categories: Float64[Tensor, "n k"]
 
 
 class Concepts:
     """The concepts to be counted: a column of the tally for each, and its category's place among ``categories``."""
 
     def __init__(self, concepts: Sequence[Concept], label_shape: tuple[int, int]) -> None:
-        if label_shape[0] * label_shape[1] > MOST_LABEL_PIXELS:
-            raise NetdissectError(f"label maps of {label_shape} pixels are too large: at most 2**24 pixels are counted")
         self.concepts = tuple(concepts)
         self.label_shape = (label_shape[0], label_shape[1])
         self.categories = sorted_categories({concept.category for concept in concepts})
         self.category_of = np.array([self.categories.index(concept.category) for concept in concepts], dtype=np.int64)
-        self._column_of = np.full(max((concept.number for concept in concepts), default=0) + 1, -1, dtype=np.int64)
+        # One past the last column is that of all that does not count: unlabelled pixels, and other numbers.
+        largest = max((concept.number for concept in concepts), default=0)
+        self._column_of = np.full(largest + 2, len(self.concepts), dtype=np.int64)
         self._column_of[[concept.number for concept in concepts]] = np.arange(len(concepts))
 
-    def cover(self, labels: Labels, device: torch.device) -> Cover:
-        """What ``labels`` say of the concepts to be counted; other numbers do not count."""
-        layers = labels.maps.reshape(len(labels.maps), self.label_shape[0] * self.label_shape[1])
-        numbers_shown = np.bincount(layers.ravel(), minlength=len(self._column_of))[: len(self._column_of)] > 0
-        numbers_shown[[number for number in labels.whole if number < len(self._column_of)]] = True
-        present = np.flatnonzero(numbers_shown & (self._column_of >= 0))
-        columns = self._column_of[present]
-        # Each number's row of `pixels`; numbers that do not count share one more, which is then left out.
-        row_of = np.full(len(self._column_of) + 1, len(present), dtype=np.int64)
-        row_of[present] = np.arange(len(present))
-        rows = torch.from_numpy(row_of[np.minimum(layers, len(self._column_of))]).to(device)
-        pixels = torch.zeros(len(present) + 1, layers.shape[1], dtype=torch.float32, device=device)
-        for layer in rows:
-            pixels.scatter_(0, layer[None], 1)
-        pixels = pixels[:-1]
-        pixels[torch.from_numpy(np.isin(present, labels.whole)).to(device)] = 1
-        carried = np.zeros(len(self.categories), dtype=bool)
-        carried[self.category_of[columns]] = True
-        return Cover(torch.from_numpy(columns).to(device), pixels, torch.from_numpy(carried).to(device))
+    def cover(self, labels: Sequence[Labels], device: torch.device) -> Cover:
+        """What the labels of some images say of the concepts to be counted; other numbers do not count."""
+        count, pixels = len(labels), self.label_shape[0] * self.label_shape[1]
+        others = len(self.concepts)
+        maps = np.full((max(len(of_image.maps) for of_image in labels), count, pixels), others, dtype=np.int64)
+        whole = np.zeros((count, others + 1), dtype=bool)
+        for number, of_image in enumerate(labels):
+            whole[number, self._columns(np.array(of_image.whole, dtype=np.int64))] = True
+            layers = self._columns(of_image.maps.reshape(len(of_image.maps), pixels))
+            maps[: len(layers), number] = np.where(whole[number, layers], others, layers) if of_image.whole else layers
+        for layer in range(1, len(maps)):
+            for earlier in maps[:layer]:
+                maps[layer][maps[layer] == earlier] = others
+        whole = whole[:, :others]
+        places = maps + (np.arange(count) * (others + 1))[:, None]
+        area = np.bincount(places.ravel(), minlength=count * (others + 1)).reshape(count, others + 1)[:, :others]
+        area += whole * pixels
+        shown = np.flatnonzero(area.any(axis=0))
+        categories = np.zeros((count, len(self.categories)))
+        image, place = np.nonzero(area[:, shown])
+        categories[image, self.category_of[shown[place]]] = 1
+        place_of = np.full(others + 1, len(shown), dtype=np.int32)
+        place_of[shown] = np.arange(len(shown))
+        arrays = (
+            shown,
+            area[:, shown].sum(axis=0),
+            (area[:, shown] > 0).sum(axis=0),
+            place_of[maps].reshape(len(maps), count * pixels),
+            whole[:, shown].astype(np.float64),
+            categories,
+        )
+        return Cover(*(torch.from_numpy(array).to(device) for array in arrays))
+
+    def _columns(self, numbers: np.ndarray) -> np.ndarray:
+        return self._column_of[np.minimum(numbers, len(self._column_of) - 1)]
 
 
 @dataclass
 class Tally:
-    """Counts of label pixels: ``update`` with an image at a time, add two, IoU follows by ``engine.iou``.
+    """Counts of label pixels: ``update`` with some images, add two, IoU follows by ``engine.iou``.
 
     ``intersection[u, c]`` pixels in both the unit's mask and the concept; ``unit_area[u, k]`` pixels of the mask over
     the images that carry a label of category ``k``; ``concept_area[c]`` the concept's pixels; ``concept_images[c]`` the
@@ -93,26 +107,37 @@ class Tally:
 
     def update(
         self,
-        places: Int64[Tensor, " m"],
-        values: Float[Tensor, "m w"],
-        cover: Cover,
+        rows: MapRows,
         height: int,
         thresholds: Float[Tensor, " u"],
+        cover: Cover,
         label_shape: tuple[int, int],
         align: Alignment = stretch,
     ) -> None:
-        """Counts one image, of which these rows of maps may be lit (see ``mask_rows``)."""
+        """Counts some images: ``rows`` are those of their maps, ``height`` rows each, that ``lit_pixels`` needs."""
+        units, images, shown = len(self.intersection), len(rows.counts), len(cover.columns)
+        image = torch.arange(images, device=rows.places.device).repeat_interleave(rows.counts)
+        unit = rows.places // height
+        places = image * (units * height) + rows.places
+        overlap = torch.zeros(units * (shown + 1), dtype=torch.int64, device=places.device)
+        area = torch.zeros(units * images, dtype=torch.int64, device=places.device)
+        levels = thresholds.index_select(0, unit)
+        pixels = label_shape[0] * label_shape[1]
+        for lit in lit_pixels(places, rows.values, levels, height, label_shape, align):
+            of_unit, of_image = unit.index_select(0, lit.row), image.index_select(0, lit.row)
+            area.index_add_(0, of_unit * images + of_image, torch.bincount(lit.cell, minlength=len(lit.row)))
+            pixel = (of_image * pixels + lit.first).index_select(0, lit.cell).add_(lit.pixel)
+            first = (of_unit * (shown + 1)).index_select(0, lit.cell)
+            for layer in cover.labels:
+                overlap += torch.bincount(first + layer.index_select(0, pixel), minlength=len(overlap))
+        # Whole numbers, exact in double precision, whatever precision the caller has products made in.
+        with torch.autocast(places.device.type, enabled=False):
+            per_image = area.view(units, images).double()
+            in_whole, in_category = per_image @ cover.whole, per_image @ cover.categories
+        self.intersection[:, cover.columns] += overlap.view(units, -1)[:, :shown] + in_whole.long()
+        self.unit_area += in_category.long()
         self.concept_area[cover.columns] += cover.area
-        self.concept_images[cover.columns] += 1
-        masks = mask_rows(places, values, thresholds[places // height], height, label_shape, align)
-        units, map_of = torch.unique_consecutive((places // height)[masks.source], return_inverse=True)
-        dense = torch.zeros(len(units) * label_shape[0], label_shape[1], dtype=torch.float32, device=values.device)
-        dense[map_of * label_shape[0] + masks.row] = masks.lit.float()
-        dense = dense.view(len(units), label_shape[0] * label_shape[1])
-        with torch.autocast(dense.device.type, enabled=False):  # half precision does not count
-            overlaps = dense @ cover.pixels.T
-        self.intersection[units[:, None], cover.columns[None]] += overlaps.long()
-        self.unit_area[units] += dense.sum(dim=1).long()[:, None] * cover.categories[None]
+        self.concept_images[cover.columns] += cover.images
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-#: Some rows of activation maps, each with its unit.
-UnitRows = tuple[Int64[np.ndarray, " m"], Float32[np.ndarray, "m w"]]
+#: Some activations, each with its unit.
+UnitValues = tuple[Int64[np.ndarray, " v"], Float32[np.ndarray, " v"]]
 
 
 def threshold_rank(quantile: float, values: int) -> int:
@@ -20,7 +20,7 @@ def threshold_rank(quantile: float, values: int) -> int:
 
 
 def select_thresholds(
-    read: Callable[[], Iterable[UnitRows]],
+    read: Callable[[], Iterable[UnitValues]],
     rank: int,
     bound: Float32[np.ndarray, " u"],
     at_most: Int64[np.ndarray, " u"],
@@ -28,9 +28,9 @@ def select_thresholds(
 ) -> Float32[np.ndarray, " u"]:
     """The values of ``rank`` among each unit's activations sorted descending: ``T = v[floor(q*N)]``.
 
-    ``read`` goes through all rows with values above ``bound``, a level that at least ``rank + 1`` values of each unit
-    reach; at most ``at_most`` of them exceed it. Units are worked on in groups of about ``memory`` such values, and
-    rows are read once a group.
+    ``read`` goes through all values above ``bound``, a level that at least ``rank + 1`` values of each unit reach; at
+    most ``at_most`` of them exceed it. Units are worked on in groups of about ``memory`` such values, and all is read
+    once a group.
     """
     thresholds = bound.copy()
     group = (np.cumsum(at_most) - at_most) // memory
@@ -47,7 +47,7 @@ def select_thresholds(
 
 
 def _values_above(
-    rows: Iterable[UnitRows],
+    read: Iterable[UnitValues],
     bound: Float32[np.ndarray, " u"],
     inside: Bool[np.ndarray, " u"],
     at_most: Int64[np.ndarray, " u"],
@@ -58,13 +58,13 @@ def _values_above(
     count = np.zeros(len(bound), dtype=np.int64)
     held = np.empty(int(room.sum()), dtype=np.float32)
     level = np.where(inside, bound, np.float32(np.inf))
-    for units, values in rows:
-        row, column = np.nonzero(values > level[units][:, None])
-        unit = units[row]
+    for unit, values in read:
+        above = np.flatnonzero(values > level[unit])
+        unit = unit[above]
         order = np.argsort(unit, kind="stable")
+        unit = unit[order]
         found = np.bincount(unit, minlength=len(bound))
-        within = np.arange(len(order)) - np.repeat(np.cumsum(found) - found, found)
-        sorted_unit = unit[order]
-        held[start[sorted_unit] + count[sorted_unit] + within] = values[row, column][order]
+        within = np.arange(len(unit)) - (np.cumsum(found) - found)[unit]
+        held[(start + count)[unit] + within] = values[above[order]]
         count += found
     return held, start, count

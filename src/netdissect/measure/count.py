@@ -87,15 +87,10 @@ def _tallies(
             _write_tallies(noted, tallies, begin)
             written = time.monotonic()
         end = min(begin + _IMAGES_AT_A_TIME, len(kept))
-        covers = [concepts.cover(kept.labels(image), device) for image in range(begin, end)]
+        cover = concepts.cover([kept.labels(image) for image in range(begin, end)], device)
         for layer, tally in tallies.items():
-            rows = kept.rows(layer, begin, end)
-            sizes = rows.counts.tolist()
-            places, values = rows.places.to(device).split(sizes), rows.values.to(device).split(sizes)
-            for of_image in zip(places, values, covers, strict=True):
-                tally.update(
-                    *of_image, kept.layers[layer].height, thresholds[layer], concepts.label_shape, ALIGNMENTS[align]
-                )
+            rows, height = kept.rows(layer, begin, end).to(device), kept.layers[layer].height
+            tally.update(rows, height, thresholds[layer], cover, concepts.label_shape, ALIGNMENTS[align])
     on_progress("concepts", len(kept), len(kept))
     return tallies
 
