@@ -1,0 +1,203 @@
+"""A run that is killed goes on where it was, and gives the same result as one that was not."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect
+from netdissect.concepts.base import Labels
+from netdissect.engine.tally import Concepts
+from netdissect.measure import count
+from tests.planted import PLAIN, MemoryDataset, Recall
+
+OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05, "batch_size": 4}
+CONCEPTS = (Concept(1, "one", "object"), Concept(3, "three", "part"))
+FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "top_image", "top_maps")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing may catch it."""
+
+
+class Falls(Recall):
+    """Is killed at a given pass."""
+
+    def __init__(self, activations, at):
+        super().__init__(activations)
+        self.at, self.passes = at, 0
+
+    def forward(self, images):
+        self.passes += 1
+        if self.passes == self.at:
+            raise Killed
+        return super().forward(images)
+
+
+@pytest.fixture
+def data():
+    random = np.random.default_rng(0)
+    labels = [Labels(random.choice([0, 1, 3], (2, 9, 9)).astype(np.int32), (3,)) for _ in range(42)]
+    return MemoryDataset(labels, CONCEPTS, (9, 9))
+
+
+@pytest.fixture
+def maps():
+    return np.random.default_rng(1).standard_normal((42, 4, 5, 5)).astype(np.float32)
+
+
+@pytest.fixture
+def every_batch_is_a_chunk(monkeypatch):
+    for function in ("collect", "count"):
+        actual = getattr(__import__("netdissect.pipeline.dissection", fromlist=[function]), function)
+
+        def hurried(*args, _actual=actual, **options):
+            return _actual(*args, **(options | {"chunk_seconds": 0.0}))
+
+        monkeypatch.setattr(f"netdissect.pipeline.dissection.{function}", hurried)
+
+
+def same(one, other):
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in (*FIELDS, "histogram", "low"))
+
+
+@pytest.mark.parametrize("at", [1, 2, 5, 11])
+def test_a_run_stopped_in_its_pass_is_resumed(at, data, maps, tmp_path, every_batch_is_a_chunk):
+    whole = dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "whole", **OPTIONS)
+    out, model = tmp_path / "run", Falls(maps, at)
+    with pytest.raises(Killed):
+        dissect(model, "maps", data, out=out, **OPTIONS)
+    assert not out.exists()
+    assert (tmp_path / "run.unfinished").exists() == (at > 1)
+    before = model.passes
+    result = dissect(model, "maps", data, out=out, resume=True, **OPTIONS)
+    assert same(result["maps"], whole["maps"])
+    assert same(Result.load(out)["maps"], whole["maps"])
+    assert model.passes - before == 11 - (at - 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
+
+
+def test_a_run_stopped_while_counting_is_resumed(data, maps, tmp_path, monkeypatch, every_batch_is_a_chunk):
+    whole = dissect(Recall(maps), "maps", data, **OPTIONS)
+    calls = []
+
+    def cover(self, labels, device, _actual=Concepts.cover):
+        calls.append(len(labels))
+        if len(calls) == 3:
+            raise Killed
+        return _actual(self, labels, device)
+
+    monkeypatch.setattr(Concepts, "cover", cover)
+    with pytest.raises(Killed):
+        dissect(Recall(maps), "maps", data, out=tmp_path / "run", **OPTIONS)
+    result = dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
+    assert calls == [16, 16, 10, 10]
+    assert same(result["maps"], whole["maps"])
+
+
+def test_resume_where_nothing_was_begun_and_where_all_is_done(data, maps, tmp_path):
+    out = tmp_path / "run"
+    first = dissect(Recall(maps), "maps", data, out=out, resume=True, **OPTIONS)
+    written = (out / "run.json").stat().st_mtime_ns
+    again = dissect(Recall(maps), "maps", data, out=out, resume=True, **OPTIONS)
+    assert (out / "run.json").stat().st_mtime_ns == written
+    assert same(first["maps"], again["maps"])
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"quantile": 0.02}, "options quantile is 0.05, here 0.02"),
+        ({"seed": 3}, "options seed is 0, here 3"),
+        ({"model": "other"}, "weights_sha256 is"),
+        ({"data": "other"}, "data fingerprint is memory, here other"),
+        ({"layers": "maps1"}, "layers is"),
+    ],
+)
+def test_another_run_is_not_resumed(changes, message, finished, data, maps, tmp_path, every_batch_is_a_chunk):
+    out, model = tmp_path / "run", Falls(maps, at=0 if finished else 5)
+    model.maps1 = nn.Identity()
+    if finished:
+        dissect(model, "maps", data, out=out, **OPTIONS)
+    else:
+        with pytest.raises(Killed):
+            dissect(model, "maps", data, out=out, **OPTIONS)
+    options = OPTIONS | {key: value for key, value in changes.items() if key in ("quantile", "seed")}
+    if "model" in changes:
+        model.maps.activations += 1
+    if "data" in changes:
+        data.fingerprint = lambda: "other"
+    with pytest.raises(NetdissectError, match=message):
+        dissect(model, changes.get("layers", "maps"), data, out=out, resume=True, **options)
+
+
+def test_an_unfinished_run_is_not_thrown_away_unasked(data, maps, tmp_path, every_batch_is_a_chunk):
+    out = tmp_path / "run"
+    with pytest.raises(Killed):
+        dissect(Falls(maps, at=5), "maps", data, out=out, **OPTIONS)
+    with pytest.raises(NetdissectError, match="an unfinished run is there: --resume goes on with it"):
+        dissect(Recall(maps), "maps", data, out=out, **OPTIONS)
+    dissect(Recall(maps), "maps", data, out=out, overwrite=True, **OPTIONS)
+    assert out.exists() and not (tmp_path / "run.unfinished").exists()
+
+
+def test_damaged_chunks_are_refused(data, maps, tmp_path, every_batch_is_a_chunk):
+    with pytest.raises(Killed):
+        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", **OPTIONS)
+    values = tmp_path / "run.unfinished" / "layer0.values"
+    values.write_bytes(b"\x01" + values.read_bytes()[1:])
+    with pytest.raises(NetdissectError, match=r"layer0\.values: is damaged"):
+        dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
+
+
+def test_a_full_disk_is_told_and_keeps_what_is_finished(data, maps, tmp_path, monkeypatch, every_batch_is_a_chunk):
+    from netdissect.activations.journal import Journal
+
+    appended = []
+
+    def full(self, name, array, _actual=Journal.append):
+        appended.append(name)
+        if len(appended) == 40:
+            raise self._failure(OSError(28, "No space left on device"))
+        _actual(self, name, array)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", full)
+        with pytest.raises(NetdissectError, match="No space left on device; what was finished before is kept"):
+            dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "run", **OPTIONS)
+    model = Falls(maps, at=0)
+    result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
+    assert model.passes < 11
+    assert same(result["maps"], dissect(Recall(maps), "maps", data, **OPTIONS)["maps"])
+
+
+def test_kept_activations_give_smaller_quantiles_without_the_network(data, maps, tmp_path):
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
+    kept = KeptActivations(tmp_path / "run" / "activations")
+    assert sorted(kept.images.tolist()) == list(range(42))
+    for quantile in (0.05, 0.02, 0.001):
+        expected = dissect(Recall(maps), "maps", data, **(OPTIONS | {"quantile": quantile}))["maps"]
+        found = count(kept, Concepts(kept.concepts, kept.label_shape), quantile=quantile)["maps"]
+        assert torch.equal(found.thresholds, torch.from_numpy(expected.thresholds))
+        assert torch.equal(found.tally.intersection, torch.from_numpy(expected.intersection))
+        assert torch.equal(found.tally.unit_area, torch.from_numpy(expected.unit_area))
+    with pytest.raises(NetdissectError, match=r"quantiles of up to 0\.05; 0\.1 needs a new run"):
+        kept.thresholds("maps", 0.1)
+    with pytest.raises(NetdissectError, match="no layer 'none'"):
+        kept.rows("none", 0, 1)
+
+
+def test_damaged_activations_are_refused(data, maps, tmp_path):
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
+    whole = tmp_path / "run" / "activations"
+    for name in ("layer0.values", "layer0.places", "layer0.needed", "labels", "images", "state.npz"):
+        folder = shutil.copytree(whole, tmp_path / f"cut {name}")
+        file = folder / name
+        file.write_bytes(file.read_bytes()[:-5])
+        with pytest.raises(NetdissectError, match="damaged|cannot be read"):
+            KeptActivations(folder)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 2
