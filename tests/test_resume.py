@@ -198,6 +198,6 @@ def test_damaged_activations_are_refused(data, maps, tmp_path):
         folder = shutil.copytree(whole, tmp_path / f"cut {name}")
         file = folder / name
         file.write_bytes(file.read_bytes()[:-5])
-        with pytest.raises(NetdissectError, match="damaged|cannot be read"):
+        with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
             KeptActivations(folder)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 2
