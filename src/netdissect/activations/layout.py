@@ -1,4 +1,4 @@
-"""How kept activations lie on disk."""
+"""How kept activations lie on disk; ``docs/activations.md`` tells the same at length."""
 
 import zlib
 from collections.abc import Mapping
