@@ -1,0 +1,104 @@
+"""What a dissection costs beyond reading the images and running the network. Prints one JSON object.
+
+    uv run benchmarks/overhead.py --data BRODEN [--networks FILE.py] [--repeats 3] [--case NAME ...]
+
+BRODEN is a directory in Broden's layout, of at least 1,000 images for the figures to mean something; FILE.py has a
+function ``mobilenet_v2_imagenet`` that returns a trained MobileNetV2.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from netdissect import ConceptDataset, Labels, dissect, load_model, open_dataset
+from netdissect.engine.batches import Preprocess, Reader
+from netdissect.options import choose_workers
+
+BATCH_SIZE = 32
+ALEXNET = ("features.1", "features.4", "features.7", "features.9", "features.11")
+CASES = {
+    "alexnet one": ("torchvision:alexnet", ALEXNET[-1:]),
+    "alexnet five": ("torchvision:alexnet", ALEXNET),
+    "resnet18": ("torchvision:resnet18", ("layer4",)),
+    "mobilenet_v2": ("mobilenet_v2_imagenet", ("features.14",)),
+}
+
+
+class Unlabelled:
+    """The images of a dataset without their labels, which the bare pass does not read."""
+
+    def __init__(self, data: ConceptDataset) -> None:
+        self._data = data
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._data, name)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def labels(self, index: int) -> Labels:
+        return Labels(np.zeros((0, *self._data.label_shape), dtype=np.int32))
+
+
+def bare_seconds(model: nn.Module, data: ConceptDataset, *, channels_last: bool) -> float:
+    """Decoding, preprocessing and the whole eager forward pass, with the reader that the dissection has."""
+    preprocess = Preprocess()
+    order = np.random.default_rng(0).permutation(len(data)).tolist()
+    reader = Reader(Unlabelled(data), preprocess, BATCH_SIZE, order=order, workers=choose_workers(None))
+    begun = time.perf_counter()
+    with torch.no_grad():
+        for batch in reader.batches():
+            images = preprocess.normalize(batch.pixels)
+            model(images if channels_last else images.contiguous())
+    return time.perf_counter() - begun
+
+
+def dissection_seconds(model: nn.Module, layers: tuple[str, ...], data: ConceptDataset) -> float:
+    """All of it, from the options to the run and its report on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        dissect(model, layers, data, batch_size=BATCH_SIZE, out=Path(folder) / "run", progress=False)
+        return time.perf_counter() - begun
+
+
+def measure_case(name: str, spec: str, data: ConceptDataset, repeats: int) -> dict[str, object]:
+    model, layers = load_model(spec).model.eval(), CASES[name][1]
+    rounds = []
+    for _ in range(repeats):
+        default, last = (bare_seconds(model, data, channels_last=choice) for choice in (False, True))
+        rounds.append((default, last, dissection_seconds(model, layers, data)))
+    return {
+        "name": f"{name.split()[0]} {' '.join(layers)}",
+        "ratio": round(statistics.median(whole / default for default, _, whole in rounds), 3),
+        "ratio_channels_last": round(statistics.median(whole / last for _, last, whole in rounds), 3),
+        "images_per_second": round(len(data) / statistics.median(whole for *_, whole in rounds), 1),
+        "images": len(data),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--networks")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--case", action="append", choices=list(CASES))
+    arguments = parser.parse_args()
+    data, cases = open_dataset(arguments.data), []
+    for name in arguments.case or CASES:
+        spec = CASES[name][0]
+        if ":" not in spec and not arguments.networks:
+            continue
+        spec = spec if ":" in spec else f"{arguments.networks}:{spec}"
+        cases.append(measure_case(name, spec, data, arguments.repeats))
+    print(json.dumps({"benchmark": "overhead", "threads": torch.get_num_threads(), "cases": cases}))
+
+
+if __name__ == "__main__":
+    main()
