@@ -35,6 +35,10 @@ from netdissect.types import NetdissectError, one_line
 _VALUES_AT_A_TIME = 2**20
 
 
+#: Images whose rows are read together.
+_IMAGES_AT_A_TIME = 16
+
+
 class KeptActivations:
     """A folder of kept activations.
 
@@ -104,18 +108,31 @@ class KeptActivations:
         shape = self.layers[self._known(layer)]
         if not 0 <= unit < shape.units:
             raise NetdissectError(f"{self.folder}: layer {layer} has units 0 to {shape.units - 1}, not {unit}")
-        return self._maps(layer, np.array([unit]), image)[0]
+        rows = self.rows(layer, image, image + 1)
+        begin, end = np.searchsorted(rows.places.numpy(), [unit * shape.height, (unit + 1) * shape.height])
+        found = np.full((shape.height, shape.width), self.gathered(layer).bound[unit], dtype=np.float32)
+        found[rows.places.numpy()[begin:end] - unit * shape.height] = rows.values.numpy()[begin:end]
+        return found
 
     def top_maps(self, layer: str) -> Float32[np.ndarray, "u t h w"]:
         """The maps of each unit's top images, best first; zeros where a unit has fewer."""
         top, shape = self.gathered(layer).top.image.numpy(), self.layers[layer]
         maps = np.zeros((*top.shape, shape.height, shape.width), dtype=np.float32)
         unit, rank = np.nonzero(top >= 0)
+        maps[unit, rank] = self.gathered(layer).bound.numpy()[unit, None, None]
         by_index = self.images.argsort()
         image = by_index[np.searchsorted(self.images, top[unit, rank], sorter=by_index)]
-        for number in np.unique(image):
-            these = image == number
-            maps[unit[these], rank[these]] = self._maps(layer, unit[these], int(number))
+        for begin in range(0, len(self), _IMAGES_AT_A_TIME):
+            end = min(begin + _IMAGES_AT_A_TIME, len(self))
+            here = (begin <= image) & (image < end)
+            rank_of = np.full((end - begin, shape.units), -1)
+            rank_of[image[here] - begin, unit[here]] = rank[here]
+            rows = self.rows(layer, begin, end)
+            of_image = np.arange(end - begin).repeat(rows.counts.numpy())
+            of_unit, row = np.divmod(rows.places.numpy(), shape.height)
+            of_rank = rank_of[of_image, of_unit]
+            shown = np.flatnonzero(of_rank >= 0)
+            maps[of_unit[shown], of_rank[shown], row[shown]] = rows.values.numpy()[shown]
         return maps
 
     def gathered(self, layer: str) -> Gathered:
@@ -158,16 +175,6 @@ class KeptActivations:
             np.unpackbits(bits.reshape(-1, bytes_each), axis=1, count=width).view(bool),
             _read(self._file(layer, "values"), VALUE, value, value_end).astype(np.float32, copy=False),
         )
-
-    def _maps(self, layer: str, units: Int64[np.ndarray, " v"], image: int) -> Float32[np.ndarray, "v h w"]:
-        shape, rows = self.layers[layer], self.rows(layer, image, image + 1)
-        places, values = rows.places.numpy(), rows.values.numpy()
-        maps = np.empty((len(units), shape.height, shape.width), dtype=np.float32)
-        for map_, unit in zip(maps, units, strict=True):
-            kept = slice(*np.searchsorted(places, [unit * shape.height, (unit + 1) * shape.height]))
-            map_[:] = self.gathered(layer).bound[unit]
-            map_[places[kept] - unit * shape.height] = values[kept]
-        return maps
 
     def _file(self, layer: str, kind: str) -> Path:
         return self.folder / layer_file(list(self.layers).index(layer), kind)

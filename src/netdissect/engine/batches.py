@@ -1,10 +1,7 @@
 """From a concept dataset to batches that a network takes, read ahead by threads while the network works."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -13,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from netdissect.concepts.base import ConceptDataset, Labels, listed_numbers, unlisted_number
+from netdissect.engine.parallel import in_order
 from netdissect.types import BadSampleError, NetdissectError
 
 
@@ -88,7 +86,9 @@ class Reader:
         indices: list[int] = []
         pixels: list[np.ndarray] = []
         labels: list[Labels] = []
-        for end, (index, sample) in enumerate(self._samples(start), start + 1):
+        ahead = 2 * self.batch_size + self.workers
+        samples = in_order(self._read, self.order[start:], self.workers, ahead)
+        for end, (index, sample) in enumerate(samples, start + 1):
             if isinstance(sample, BadSampleError):
                 if not self.skip_bad:
                     raise sample
@@ -102,25 +102,6 @@ class Reader:
                 indices, pixels, labels = [], [], []
         if indices:
             yield Batch(indices, torch.from_numpy(np.stack(pixels)), labels, len(self.order))
-
-    def _samples(self, start: int) -> Iterator[tuple[int, tuple[np.ndarray, Labels] | BadSampleError]]:
-        """Each image's index, with what was read of it, in order."""
-        indices = iter(self.order[start:])
-        if not self.workers:
-            yield from ((index, self._read(index)) for index in indices)
-            return
-        waiting: deque[tuple[int, Future[tuple[np.ndarray, Labels] | BadSampleError]]] = deque()
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="netdissect") as threads:
-            try:
-                for index in islice(indices, 2 * self.batch_size + self.workers):
-                    waiting.append((index, threads.submit(self._read, index)))
-                while waiting:
-                    index, future = waiting.popleft()
-                    yield index, future.result()
-                    for following in islice(indices, 1):
-                        waiting.append((following, threads.submit(self._read, following)))
-            finally:
-                threads.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, index: int) -> tuple[np.ndarray, Labels] | BadSampleError:
         try:

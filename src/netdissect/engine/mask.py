@@ -14,6 +14,9 @@ from functools import lru_cache
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn import functional
+
+from netdissect.engine.flags import places_of
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,12 @@ def lit_pixels(
     above, below, row_segment = _row_pairs(places, height)
     over = values > levels[:, None]
     over = over.index_select(0, above) | over.index_select(0, below)
-    pair, segment = (over[:, across.lower] | over[:, across.upper]).nonzero(as_tuple=True)
+    # A segment lies between the value before it and the one after it: no value lies before the first, or after the last.
+    beside = functional.pad(over, (0, 1)) | functional.pad(over, (1, 0))
+    pair, segment = places_of(beside)
     flat, width = values.view(-1), values.shape[1]
+    later = torch.arange(down.most, device=values.device)[:, None] * shape[1]
+    later = (later + torch.arange(across.most, device=values.device)).view(-1)
     for some in torch.arange(len(pair), device=pair.device).split(max(1, _CHUNK // (down.most * across.most))):
         pairs, segments = pair[some], segment[some]
         upper_row, lower_row = above.index_select(0, pairs), below.index_select(0, pairs)
@@ -119,9 +126,9 @@ def lit_pixels(
         weight = down.weight.index_select(1, row_segments)
         inside = bottom.sub_(top) * weight[:, None]
         lit = inside.add_(top) > levels.index_select(0, upper_row)
-        y, x, cell = lit.nonzero(as_tuple=True)
-        first = down.first[row_segments] * shape[1] + across.first[segments]
-        yield LitPixels(upper_row, first, cell, y.mul_(shape[1]).add_(x))
+        position, cell = places_of(lit.view(-1, len(some)))
+        first = down.first.index_select(0, row_segments) * shape[1] + across.first.index_select(0, segments)
+        yield LitPixels(upper_row, first, cell, later.index_select(0, position))
 
 
 @dataclass(frozen=True)

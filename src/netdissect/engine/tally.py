@@ -83,9 +83,48 @@ class Concepts:
         return self._column_of[np.minimum(numbers, len(self._column_of) - 1)]
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """Of some images and all units: the pixels of masks within the cover's concepts, and on images of each category."""
+
+    intersection: Int64[Tensor, "u m"]
+    unit_area: Int64[Tensor, "u k"]
+
+
+def count_overlap(
+    rows: MapRows,
+    height: int,
+    thresholds: Float[Tensor, " u"],
+    cover: Cover,
+    label_shape: tuple[int, int],
+    align: Alignment = stretch,
+) -> Overlap:
+    """Counts some images: ``rows`` are those of their maps, ``height`` rows each, that ``lit_pixels`` needs."""
+    units, images, shown = len(thresholds), len(rows.counts), len(cover.columns)
+    image = torch.arange(images, device=rows.places.device).repeat_interleave(rows.counts)
+    unit = rows.places // height
+    places = image * (units * height) + rows.places
+    overlap = torch.zeros(units * (shown + 1), dtype=torch.int64, device=places.device)
+    area = torch.zeros(units * images, dtype=torch.int64, device=places.device)
+    levels = thresholds.index_select(0, unit)
+    pixels = label_shape[0] * label_shape[1]
+    for lit in lit_pixels(places, rows.values, levels, height, label_shape, align):
+        of_unit, of_image = unit.index_select(0, lit.row), image.index_select(0, lit.row)
+        area.index_add_(0, of_unit * images + of_image, torch.bincount(lit.cell, minlength=len(lit.row)))
+        pixel = (of_image * pixels + lit.first).index_select(0, lit.cell).add_(lit.pixel)
+        first = (of_unit * (shown + 1)).index_select(0, lit.cell)
+        for layer in cover.labels:
+            overlap += torch.bincount(first + layer.index_select(0, pixel), minlength=len(overlap))
+    # Whole numbers, exact in double precision, whatever precision the caller has products made in.
+    with torch.autocast(places.device.type, enabled=False):
+        per_image = area.view(units, images).double()
+        in_whole, in_category = per_image @ cover.whole, per_image @ cover.categories
+    return Overlap(overlap.view(units, -1)[:, :shown] + in_whole.long(), in_category.long())
+
+
 @dataclass
 class Tally:
-    """Counts of label pixels: ``update`` with some images, add two, IoU follows by ``engine.iou``.
+    """Counts of label pixels: ``add`` some images, add two, IoU follows by ``engine.iou``.
 
     ``intersection[u, c]`` pixels in both the unit's mask and the concept; ``unit_area[u, k]`` pixels of the mask over
     the images that carry a label of category ``k``; ``concept_area[c]`` the concept's pixels; ``concept_images[c]`` the
@@ -105,37 +144,10 @@ class Tally:
         columns = len(concepts.concepts)
         return cls(count(units, columns), count(units, len(concepts.categories)), count(columns), count(columns))
 
-    def update(
-        self,
-        rows: MapRows,
-        height: int,
-        thresholds: Float[Tensor, " u"],
-        cover: Cover,
-        label_shape: tuple[int, int],
-        align: Alignment = stretch,
-    ) -> None:
-        """Counts some images: ``rows`` are those of their maps, ``height`` rows each, that ``lit_pixels`` needs."""
-        units, images, shown = len(self.intersection), len(rows.counts), len(cover.columns)
-        image = torch.arange(images, device=rows.places.device).repeat_interleave(rows.counts)
-        unit = rows.places // height
-        places = image * (units * height) + rows.places
-        overlap = torch.zeros(units * (shown + 1), dtype=torch.int64, device=places.device)
-        area = torch.zeros(units * images, dtype=torch.int64, device=places.device)
-        levels = thresholds.index_select(0, unit)
-        pixels = label_shape[0] * label_shape[1]
-        for lit in lit_pixels(places, rows.values, levels, height, label_shape, align):
-            of_unit, of_image = unit.index_select(0, lit.row), image.index_select(0, lit.row)
-            area.index_add_(0, of_unit * images + of_image, torch.bincount(lit.cell, minlength=len(lit.row)))
-            pixel = (of_image * pixels + lit.first).index_select(0, lit.cell).add_(lit.pixel)
-            first = (of_unit * (shown + 1)).index_select(0, lit.cell)
-            for layer in cover.labels:
-                overlap += torch.bincount(first + layer.index_select(0, pixel), minlength=len(overlap))
-        # Whole numbers, exact in double precision, whatever precision the caller has products made in.
-        with torch.autocast(places.device.type, enabled=False):
-            per_image = area.view(units, images).double()
-            in_whole, in_category = per_image @ cover.whole, per_image @ cover.categories
-        self.intersection[:, cover.columns] += overlap.view(units, -1)[:, :shown] + in_whole.long()
-        self.unit_area += in_category.long()
+    def add(self, cover: Cover, overlap: Overlap) -> None:
+        """Takes in some images."""
+        self.intersection[:, cover.columns] += overlap.intersection
+        self.unit_area += overlap.unit_area
         self.concept_area[cover.columns] += cover.area
         self.concept_images[cover.columns] += cover.images
 

@@ -14,7 +14,8 @@ from netdissect.activations.journal import read_npz, write_npz
 from netdissect.activations.kept import KeptActivations
 from netdissect.engine.histogram import Histogram
 from netdissect.engine.mask import ALIGNMENTS
-from netdissect.engine.tally import Concepts, Tally
+from netdissect.engine.parallel import in_order, one_thread_per_operation
+from netdissect.engine.tally import Concepts, Cover, Overlap, Tally, count_overlap
 from netdissect.engine.top import TopImages
 from netdissect.measure.collect import CHUNK_SECONDS, OnProgress
 from netdissect.types import NetdissectError, one_line
@@ -46,20 +47,22 @@ def count(
     device: torch.device | None = None,
     resume: bool = False,
     chunk_seconds: float = CHUNK_SECONDS,
+    workers: int | None = None,
     on_progress: OnProgress = lambda doing, done, total: None,
 ) -> dict[str, Measurement]:
     """Thresholds and tallies of every layer of ``kept``, for the quantile kept for or a smaller one.
 
     With ``resume``, what is counted is noted beside the activations, and what was noted is not counted again; nobody
-    may have counted otherwise in between. Raises ``NetdissectError`` if the quantile is larger.
+    may have counted otherwise in between. ``workers`` threads count, by default as many as torch uses. Raises ``NetdissectError`` if the quantile is larger.
     """
     device = torch.device("cpu") if device is None or device.type == "mps" else device
+    workers = torch.get_num_threads() if workers is None else workers
     thresholds = {}
     for done, layer in enumerate(kept.layers):
         on_progress("thresholds", done, len(kept.layers))
         thresholds[layer] = torch.from_numpy(kept.thresholds(layer, quantile)).to(device)
     on_progress("thresholds", len(kept.layers), len(kept.layers))
-    tallies = _tallies(kept, concepts, thresholds, device, resume, chunk_seconds, align, on_progress)
+    tallies = _tallies(kept, concepts, thresholds, device, resume, chunk_seconds, align, workers, on_progress)
     measured = {}
     for layer in kept.layers:
         gathered, maps = kept.gathered(layer), torch.from_numpy(kept.top_maps(layer))
@@ -75,22 +78,34 @@ def _tallies(
     resume: bool,
     chunk_seconds: float,
     align: str,
+    workers: int,
     on_progress: OnProgress,
 ) -> dict[str, Tally]:
     tallies = {layer: Tally.zeros(shape.units, concepts, device) for layer, shape in kept.layers.items()}
     noted = kept.folder / _TALLIES
     counted = _read_tallies(noted, tallies) if resume else 0
-    written = time.monotonic()
-    for begin in range(counted, len(kept), _IMAGES_AT_A_TIME):
-        on_progress("concepts", begin, len(kept))
-        if resume and time.monotonic() - written >= chunk_seconds:
-            _write_tallies(noted, tallies, begin)
-            written = time.monotonic()
+
+    def count_some(begin: int) -> tuple[Cover, dict[str, Overlap]]:
         end = min(begin + _IMAGES_AT_A_TIME, len(kept))
         cover = concepts.cover([kept.labels(image) for image in range(begin, end)], device)
-        for layer, tally in tallies.items():
-            rows, height = kept.rows(layer, begin, end).to(device), kept.layers[layer].height
-            tally.update(rows, height, thresholds[layer], cover, concepts.label_shape, ALIGNMENTS[align])
+        overlaps = {}
+        for layer, shape in kept.layers.items():
+            rows = kept.rows(layer, begin, end).to(device)
+            overlaps[layer] = count_overlap(
+                rows, shape.height, thresholds[layer], cover, concepts.label_shape, ALIGNMENTS[align]
+            )
+        return cover, overlaps
+
+    written = time.monotonic()
+    begins = range(counted, len(kept), _IMAGES_AT_A_TIME)
+    with one_thread_per_operation():
+        for begin, (cover, overlaps) in in_order(count_some, begins, workers, 2 * workers):
+            on_progress("concepts", begin, len(kept))
+            if resume and time.monotonic() - written >= chunk_seconds:
+                _write_tallies(noted, tallies, begin)
+                written = time.monotonic()
+            for layer, tally in tallies.items():
+                tally.add(cover, overlaps[layer])
     on_progress("concepts", len(kept), len(kept))
     return tallies
 

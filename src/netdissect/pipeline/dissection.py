@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from netdissect.activations import ActivationWriter, KeptActivations, kept_plan
-from netdissect.concepts import ConceptDataset
 from netdissect.engine.batches import Reader
+from netdissect.engine.parallel import in_order
 from netdissect.engine.tally import Concepts
 from netdissect.measure import CHUNK_SECONDS, Measurement, OnProgress, collect, count
 from netdissect.networks.load import LoadedModel
@@ -83,7 +83,7 @@ class Dissection:
                 layer: _layer_result(layer, of_layer, self.concepts, options["quantile"], options["iou_threshold"])
                 for layer, of_layer in measured.items()
             }
-            images = _shown_images(self.reader.data, results, on_progress)
+            images = _shown_images(self.reader, results, on_progress)
         return Result(self.name, results, images, self._described(results) | {"timings": clock.seconds()})
 
     def _check_folder(self, folder: Path, resume: bool) -> None:
@@ -134,19 +134,24 @@ def _layer_result(
 
 
 def _shown_images(
-    data: ConceptDataset, results: Mapping[str, LayerResult], on_progress: OnProgress
+    reader: Reader, results: Mapping[str, LayerResult], on_progress: OnProgress
 ) -> dict[int, ShownImage]:
     """A small JPEG of each image that is among the top ones of some unit."""
     indices = np.unique(np.concatenate([result.top_image.ravel() for result in results.values()]))
-    shown = {}
-    for done, index in enumerate(indices.tolist()):
-        on_progress("pictures", done, len(indices))
-        image = data.image(index).convert("RGB")  # a copy: the dataset may keep its own
-        image.thumbnail((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.LANCZOS)
+    on_progress("pictures", 0, len(indices))
+
+    def picture(index: int) -> ShownImage:
+        image = reader.data.image(index).convert("RGB")  # a copy: the dataset may keep its own
+        image.thumbnail((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.BICUBIC)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=85)
-        shown[index] = ShownImage(data.image_name(index), buffer.getvalue())
-    on_progress("pictures", len(indices), len(indices))
+        return ShownImage(reader.data.image_name(index), buffer.getvalue())
+
+    shown: dict[int, ShownImage] = {}
+    workers = torch.get_num_threads() if reader.workers else 0  # the network is done: all cores are free
+    for index, of_index in in_order(picture, indices.tolist(), workers, 2 * workers):
+        shown[index] = of_index
+        on_progress("pictures", len(shown), len(indices))
     return shown
 
 

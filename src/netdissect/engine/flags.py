@@ -1,0 +1,18 @@
+"""Finding what is true among many flags."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor
+
+
+def places_of(flags: Bool[Tensor, "a b"]) -> tuple[Int64[Tensor, " v"], Int64[Tensor, " v"]]:
+    """The two indices of each that is true, in order."""
+    if flags.device.type != "cpu":
+        first, second = flags.nonzero(as_tuple=True)
+        return first, second
+    # Many times faster than torch's own on a CPU.
+    flat = np.flatnonzero(flags.numpy())
+    first = flat // flags.shape[1]
+    flat -= first * flags.shape[1]
+    return torch.from_numpy(first), torch.from_numpy(flat)

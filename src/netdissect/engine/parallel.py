@@ -1,0 +1,49 @@
+"""Work done by threads ahead of the one that wants the results, which come in order."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def in_order(
+    function: Callable[[Item], Found], items: Iterable[Item], workers: int, ahead: int
+) -> Iterator[tuple[Item, Found]]:
+    """Each item with what ``function`` makes of it, by ``workers`` threads, at most ``ahead`` items early.
+
+    With 0 workers the caller's own thread does it, when asked. What ``function`` raises is raised at its item.
+    """
+    if not workers:
+        yield from ((item, function(item)) for item in items)
+        return
+    waiting: deque[tuple[Item, Future[Found]]] = deque()
+    left = iter(items)
+    with ThreadPoolExecutor(workers, thread_name_prefix="netdissect") as threads:
+        try:
+            for item in islice(left, ahead):
+                waiting.append((item, threads.submit(function, item)))
+            while waiting:
+                item, future = waiting.popleft()
+                yield item, future.result()
+                for following in islice(left, 1):
+                    waiting.append((following, threads.submit(function, following)))
+        finally:
+            threads.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def one_thread_per_operation() -> Iterator[None]:
+    """For threads begun within, torch's operations are not divided among further threads: several work already."""
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(threads)
