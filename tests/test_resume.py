@@ -10,7 +10,7 @@ from torch import nn
 
 from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect
 from netdissect.concepts.base import Labels
-from netdissect.engine.tally import Tally
+from netdissect.engine.tally import Concepts, Tally
 from netdissect.measure import count
 from tests.planted import PLAIN, MemoryDataset, Recall
 

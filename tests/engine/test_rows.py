@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect.engine.mask import lit_pixels, unit_masks
-from netdissect.engine.rows import row_peaks, select_rows
+from netdissect.engine.rows import Extremes, select_rows
 
 
 def masks_from_rows(maps, thresholds, bound, shape, whole):
     """Masks of every unit of one image, put together from the rows that were kept of it."""
     height = maps.shape[1]
-    rows = select_rows(maps[None], row_peaks(maps[None]), bound, whole[None])
+    rows = select_rows(maps[None], Extremes.of(maps[None]).row_peaks, bound, whole[None])
     times_lit = torch.zeros(len(maps), shape[0] * shape[1], dtype=torch.int64)
     for lit in lit_pixels(rows.places, rows.values, thresholds[rows.places // height], height, shape):
         unit = (rows.places // height)[lit.row][lit.cell]
@@ -49,7 +49,7 @@ def test_values_are_those_that_exceed_the_bound_and_those_around_them():
     bound = torch.tensor([0.5, 0.5, 0.5])
     whole = torch.zeros(2, 3, dtype=torch.bool)
     whole[1, 1] = True
-    rows = select_rows(maps, row_peaks(maps), bound, whole)
+    rows = select_rows(maps, Extremes.of(maps).row_peaks, bound, whole)
     assert rows.counts.tolist() == [3, 8]
     assert rows.places.tolist() == [6 + 1, 6 + 2, 6 + 3, 0, 1, *range(6, 12)]
     assert rows.values.sum() == 2.0

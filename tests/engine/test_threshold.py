@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect.engine.gather import Gathered
+from netdissect.engine.rows import Extremes
 from netdissect.engine.threshold import select_thresholds, threshold_rank
 from tests import reference
 
@@ -27,7 +28,7 @@ def gather(activations, quantile, batch_size, planned=None, top_images=1):
     kept = []
     for begin in range(0, images, batch_size):
         maps = torch.from_numpy(activations[begin : begin + batch_size])
-        kept.append(gathered.update(torch.arange(begin, begin + len(maps)), maps, rank))
+        kept.append(gathered.update(torch.arange(begin, begin + len(maps)), maps, Extremes.of(maps), rank))
     return gathered, kept
 
 

@@ -13,20 +13,24 @@ from netdissect.types import NetdissectError
 
 
 class Outputs(dict[str, Any]):
-    """What each layer returned in a pass. With ``stop``, a pass ends as soon as all ``layers`` have returned."""
+    """A copy of what each layer returned in a pass: a copy, since the next module may work in place.
+
+    With ``take``, layers and what they return go there at once instead, before another module may work on it, and are
+    not copied; and a pass ends as soon as all ``layers`` have returned.
+    """
 
     def __init__(self, layers: Sequence[str]) -> None:
         super().__init__()
         self.layers = tuple(layers)
-        self.stop = False
+        self.take: Callable[[str, Any], None] | None = None
 
 
 @contextmanager
 def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[Outputs]:
-    """A dict that each forward pass fills with a copy of what each layer returned.
+    """A dict that each forward pass fills.
 
-    A copy, since the next module may work in place. Clear the dict between passes; a layer that finds its place taken
-    was called twice in one pass, and raises ``NetdissectError``. The hooks are gone when the block ends.
+    Clear the dict between passes; a layer that finds its place taken was called twice in one pass, and raises
+    ``NetdissectError``. The hooks are gone when the block ends.
     """
     outputs = Outputs(layers)
     hooks = []
@@ -43,11 +47,24 @@ def _keep(layer: str, outputs: Outputs) -> Callable[[nn.Module, Any, Any], None]
     def hook(module: nn.Module, args: Any, output: Any) -> None:
         if layer in outputs:
             raise NetdissectError(f"layer {layer} is called more than once in a pass: its outputs cannot be told apart")
-        outputs[layer] = output.detach().clone() if isinstance(output, Tensor) else output
-        if outputs.stop and len(outputs) == len(outputs.layers):
+        if outputs.take is None:
+            outputs[layer] = output.detach().clone() if isinstance(output, Tensor) else output
+            return
+        outputs[layer] = None
+        with _as_outside(output):
+            outputs.take(layer, output.detach() if isinstance(output, Tensor) else output)
+        if len(outputs) == len(outputs.layers):
             raise StopForward
 
     return hook
+
+
+@contextmanager
+def _as_outside(output: Any) -> Iterator[None]:
+    """Without the modes that a network, or its caller, may run in."""
+    kind = output.device.type if isinstance(output, Tensor) else "cpu"
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast(kind, enabled=False):
+        yield
 
 
 def activation_maps(layer: str, output: Any, images: int) -> Float[Tensor, "n u h w"]:

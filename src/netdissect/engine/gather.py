@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from netdissect.engine.histogram import Histogram
-from netdissect.engine.rows import MapRows, row_peaks, select_rows
+from netdissect.engine.rows import Extremes, MapRows, select_rows
 from netdissect.engine.top import TopImages
 
 
@@ -28,14 +28,15 @@ class Gathered:
         bound = torch.full((units,), -torch.inf, dtype=torch.float32, device=device)
         return cls(Histogram.empty(units, device), TopImages.empty(units, top_images, device), bound)
 
-    def update(self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], rank: int) -> MapRows:
+    def update(
+        self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], extremes: Extremes, rank: int
+    ) -> MapRows:
         """Takes in the maps of ``n`` more images, and returns the rows of them that may be needed.
 
-        ``rank`` is that of the threshold among all activations there will be; fewer may come, not more. The maps of a
-        unit's top images are needed whole.
+        ``extremes`` are those of the maps, ``rank`` that of the threshold among all activations there will be; fewer
+        may come, not more. The maps of a unit's top images are needed whole.
         """
-        peaks_of_rows = row_peaks(maps)
-        peaks = peaks_of_rows.amax(dim=2)
-        self.histogram.update(maps, maps.amin(dim=(0, 2, 3)), peaks.amax(dim=0))
+        peaks = extremes.row_peaks.amax(dim=2)
+        self.histogram.update(maps, extremes.low, peaks.amax(dim=0))
         self.bound = torch.maximum(self.bound, self.histogram.lower_bound(rank))
-        return select_rows(maps, peaks_of_rows, self.bound, self.top.update(images, peaks))
+        return select_rows(maps, extremes.row_peaks, self.bound, self.top.update(images, peaks))

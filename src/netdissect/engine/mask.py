@@ -126,7 +126,7 @@ def lit_pixels(
         weight = down.weight.index_select(1, row_segments)
         inside = bottom.sub_(top) * weight[:, None]
         lit = inside.add_(top) > levels.index_select(0, upper_row)
-        position, cell = places_of(lit.view(-1, len(some)))
+        position, cell = places_of(lit.view(len(later), len(some)))
         first = down.first.index_select(0, row_segments) * shape[1] + across.first.index_select(0, segments)
         yield LitPixels(upper_row, first, cell, later.index_select(0, position))
 

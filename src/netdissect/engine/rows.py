@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn import functional
+
+from netdissect.engine.flags import places_of
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,27 @@ class MapRows:
         return MapRows(*(tensor.to(device) for tensor in (self.counts, self.places, self.needed, self.values)))
 
 
-def row_peaks(maps: Float[Tensor, "n u h w"]) -> Float[Tensor, "n u h"]:
-    """The largest value of each row, taken in the order of memory (maps are channels-last)."""
-    return maps.permute(0, 2, 3, 1).amax(dim=2).permute(0, 2, 1)
+@dataclass(frozen=True)
+class Extremes:
+    """The largest value of each row of ``n`` images' maps, and each unit's smallest value."""
+
+    row_peaks: Float[Tensor, "n u h"]
+    low: Float[Tensor, " u"]
+
+    @classmethod
+    def of(cls, maps: Float[Tensor, "n u h w"]) -> "Extremes":
+        """Taken in the order of memory: maps are channels-last."""
+        rows = maps.permute(0, 2, 3, 1)
+        return cls(rows.amax(dim=2).permute(0, 2, 1).contiguous(), rows.amin(dim=(0, 1, 2)))
+
+    def within(self, limit: float) -> bool:
+        """Whether no value exceeds ``limit`` in size, or is NaN."""
+        return bool((self.row_peaks.amax() <= limit) & (self.low.amin() >= -limit))
 
 
 def select_rows(
     maps: Float[Tensor, "n u h w"],
-    peaks: Float[Tensor, "n u h"],
+    row_peaks: Float[Tensor, "n u h"],
     bound: Float[Tensor, " u"],
     whole: Bool[Tensor, "n u"],
 ) -> MapRows:
@@ -40,23 +56,28 @@ def select_rows(
     An interpolated value lies between the four values around it. So one that exceeds the bound has a neighbour that
     does: the values that exceed the bound are needed, and the eight around each.
     """
-    over = peaks > bound[:, None]
-    near = _with_neighbours(over) | whole[:, :, None]
-    image, unit, row = near.nonzero(as_tuple=True)
+    units, height = maps.shape[1:3]
+    over = functional.pad(row_peaks > bound[:, None], (1, 1))
+    near = over[..., :-2] | over[..., 1:-1] | over[..., 2:] | whole[:, :, None]
+    map_, row = places_of(near.view(-1, height))
+    image, unit = map_ // units, map_ % units
     values = maps[image, unit, row]
-    needed = _with_neighbours(values > bound[unit, None])
-    # Rows of a map follow one another here if they do so in the map: what lies beside a value above or below.
-    follows = (row[1:] == row[:-1] + 1) & (unit[1:] == unit[:-1]) & (image[1:] == image[:-1])
-    beside = needed.clone()
-    beside[1:] |= needed[:-1] & follows[:, None]
-    beside[:-1] |= needed[1:] & follows[:, None]
-    beside |= whole[image, unit, None]
-    return MapRows(near.sum(dim=(1, 2)), unit * maps.shape[2] + row, beside, values)
+    needed = _with_neighbours(values > bound.index_select(0, unit)[:, None], row, height)
+    needed |= whole.view(-1).index_select(0, map_)[:, None]
+    return MapRows(near.sum(dim=(1, 2)), unit * height + row, needed, values)
 
 
-def _with_neighbours(flags: Bool[Tensor, "*batch length"]) -> Bool[Tensor, "*batch length"]:
-    """Also true beside what is true, along the last dimension."""
-    near = flags.clone()
-    near[..., 1:] |= flags[..., :-1]
-    near[..., :-1] |= flags[..., 1:]
-    return near
+def _with_neighbours(over: Bool[Tensor, "m w"], row: Int64[Tensor, " m"], height: int) -> Bool[Tensor, "m w"]:
+    """Also true at the eight neighbours of what is true. Of each map's rows, those beside one with true values follow
+    one another here."""
+    width = over.shape[1] + 2  # two dark columns between rows, so that all shifts are those of one long line
+    line = functional.pad(over, (1, 1)).view(-1)
+    beside = torch.zeros_like(line)
+    torch.bitwise_or(line[:-2], line[1:-1], out=beside[:-2])
+    beside[:-2] |= line[2:]
+    # The last row of a map has no row below, though another map's may follow; likewise the first.
+    below = beside.view(-1, width).index_fill(0, (row == height - 1).nonzero()[:, 0], False).view(-1)
+    above = beside.view(-1, width).index_fill(0, (row == 0).nonzero()[:, 0], False).view(-1)
+    beside[width:] |= below[:-width]
+    beside[:-width] |= above[width:]
+    return beside.view(-1, width)[:, :-2].contiguous()

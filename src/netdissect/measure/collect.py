@@ -8,6 +8,7 @@ go, so that of the maps a few percent are kept.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,7 @@ from netdissect.activations.writer import ActivationWriter
 from netdissect.engine.batches import Batch, Reader
 from netdissect.engine.capture import Outputs, activation_maps, capture
 from netdissect.engine.gather import Gathered
+from netdissect.engine.rows import Extremes, MapRows
 from netdissect.engine.threshold import threshold_rank
 from netdissect.networks.running import device_of, evaluating, forward
 from netdissect.types import NetdissectError, one_line
@@ -57,31 +59,66 @@ def collect(
         return
     # Counting needs operations that MPS lacks or limits; its memory is the CPU's, so that moving costs little.
     counted_on = torch.device("cpu") if device.type == "mps" else device
-    gathered = writer.gathered(counted_on)
+    layer_maps = _LayerMaps(reader, writer.gathered(counted_on), quantile, top_images, counted_on)
     reader.skipped.update(writer.skipped)
     with _prepared(model, device), capture(model, layers) as outputs:
         network = _Network(model, outputs, reader, device, precision)
         committed = time.monotonic()
         for batch in reader.batches(writer.end):
-            maps = {layer: of_layer.to(counted_on) for layer, of_layer in network(batch).items()}
-            shapes = {layer: LayerShape(*of_layer.shape[1:]) for layer, of_layer in maps.items()}
-            if not gathered:
-                for layer, shape in shapes.items():
-                    gathered[layer] = Gathered.empty(shape.units, min(top_images, total), counted_on)
-            indices = torch.tensor(batch.indices, device=counted_on)
-            rows = {}
-            for layer, shape in shapes.items():
-                rank = threshold_rank(quantile, total * shape.height * shape.width)
-                rows[layer] = gathered[layer].update(indices, maps[layer], rank)
-            writer.append(batch.indices, batch.labels, rows, shapes)
+            layer_maps.begin(batch)
+            network(batch, layer_maps.take)
+            writer.append(batch.indices, batch.labels, layer_maps.rows, layer_maps.shapes)
             if time.monotonic() - committed >= chunk_seconds:
-                writer.commit(batch.end, gathered, reader.skipped)
+                writer.commit(batch.end, layer_maps.gathered, reader.skipped)
                 committed = time.monotonic()
             on_progress("activations", batch.end, total)
-    if not gathered:
+    if not layer_maps.gathered:
         raise NetdissectError(f"{reader.data.name}: none of its {total} images can be read")
-    writer.commit(total, gathered, reader.skipped, complete=True)
+    writer.commit(total, layer_maps.gathered, reader.skipped, complete=True)
     on_progress("activations", total, total)
+
+
+class _LayerMaps:
+    """Takes what layers return on a batch: checks it, gathers it, and holds the ``rows`` to keep of it."""
+
+    def __init__(
+        self, reader: Reader, gathered: dict[str, Gathered], quantile: float, top_images: int, device: torch.device
+    ) -> None:
+        self.reader = reader
+        self.gathered = gathered
+        self.quantile = quantile
+        self.top_images = top_images
+        self.device = device
+        self.shapes: dict[str, LayerShape] = {}
+        self.rows: dict[str, MapRows] = {}
+
+    def begin(self, batch: Batch) -> None:
+        self.batch = batch
+        self.indices = torch.tensor(batch.indices, device=self.device)
+        self.rows = {}
+
+    def take(self, layer: str, output: Any) -> None:
+        maps = activation_maps(layer, output, len(self.batch.indices)).to(self.device)
+        total, shape = len(self.reader.order), LayerShape(*maps.shape[1:])
+        before = self.shapes.setdefault(layer, shape)
+        if shape != before:
+            old, new = (tuple(vars(of_layer).values()) for of_layer in (before, shape))
+            raise NetdissectError(f"layer {layer} changes its shape from {old} to {new} between images")
+        extremes = Extremes.of(maps)
+        if not extremes.within(_LARGEST):
+            raise self._unusable(layer, maps)
+        if layer not in self.gathered:
+            self.gathered[layer] = Gathered.empty(shape.units, min(self.top_images, total), self.device)
+        rank = threshold_rank(self.quantile, total * shape.height * shape.width)
+        self.rows[layer] = self.gathered[layer].update(self.indices, maps, extremes, rank)
+
+    def _unusable(self, layer: str, maps: Float[Tensor, "n u h w"]) -> NetdissectError:
+        # NaN is not below anything either.
+        usable = (maps.abs() <= _LARGEST).all(dim=(1, 2, 3))
+        place = int(usable.logical_not().nonzero()[0, 0])
+        what = "too large" if bool(maps[place].isfinite().all()) else "NaN or infinite"
+        name = self.reader.data.image_name(self.batch.indices[place])
+        return NetdissectError(f"layer {layer} has {what} activations on image {name}")
 
 
 class _Network:
@@ -95,19 +132,22 @@ class _Network:
         self.reader = reader
         self.device = device
         self.precision = precision
-        self.shapes: dict[str, tuple[int, ...]] = {}
         self.channels_last = device.type == "cpu"
 
-    def __call__(self, batch: Batch) -> dict[str, Float[Tensor, "n u h w"]]:
-        """The activation maps of every layer, in float32."""
+    def __call__(self, batch: Batch, take: Callable[[str, Any], None]) -> None:
+        """Gives what every layer returns to ``take``."""
         pixels = batch.pixels.pin_memory() if self.device.type == "cuda" else batch.pixels
         images = self.reader.preprocess.normalize(pixels.to(self.device, non_blocking=True))
-        if self.outputs.stop:
-            self._forward(images)
-        else:
+        if self.outputs.take is None:
             self._forward_first(images)
-            self.outputs.stop = True
-        return {layer: self._maps(layer, batch) for layer in self.outputs.layers}
+            for layer in self.outputs.layers:
+                take(layer, self.outputs[layer])
+            self.outputs.take = take
+            return
+        self._forward(images)
+        for layer in self.outputs.layers:
+            if layer not in self.outputs:
+                raise NetdissectError(f"layer {layer} is not used in every forward pass")
 
     def _forward_first(self, images: Float[Tensor, "n 3 H W"]) -> None:
         """The first pass, which runs to its end and so shows that each layer is used, and once; others stop early.
@@ -130,24 +170,6 @@ class _Network:
         lower = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision) if lower else nullcontext():
             forward(self.model, images if self.channels_last else images.contiguous())
-
-    def _maps(self, layer: str, batch: Batch) -> Float[Tensor, "n u h w"]:
-        if layer not in self.outputs:
-            raise NetdissectError(f"layer {layer} is not used in every forward pass")
-        maps = activation_maps(layer, self.outputs[layer], len(batch.indices))
-        shape = tuple(maps.shape[1:])
-        if shape != self.shapes.setdefault(layer, shape):
-            raise NetdissectError(
-                f"layer {layer} changes its shape from {self.shapes[layer]} to {shape} between images"
-            )
-        # NaN is not below anything either.
-        usable = (maps.amax(dim=(1, 2, 3)) <= _LARGEST) & (maps.amin(dim=(1, 2, 3)) >= -_LARGEST)
-        if not bool(usable.all()):
-            place = int(usable.logical_not().nonzero()[0, 0])
-            what = "too large" if bool(maps[place].isfinite().all()) else "NaN or infinite"
-            name = self.reader.data.image_name(batch.indices[place])
-            raise NetdissectError(f"layer {layer} has {what} activations on image {name}")
-        return maps
 
 
 @contextmanager
