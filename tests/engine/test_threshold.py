@@ -28,7 +28,9 @@ def gather(activations, quantile, batch_size, planned=None, top_images=1):
     kept = []
     for begin in range(0, images, batch_size):
         maps = torch.from_numpy(activations[begin : begin + batch_size])
-        kept.append(gathered.update(torch.arange(begin, begin + len(maps)), maps, Extremes.of(maps), rank))
+        batch = torch.arange(begin, begin + len(maps)), maps, Extremes.of(maps)
+        gathered.update(*batch, rank)
+        kept.append(gathered.needed(*batch))
     return gathered, kept
 
 

@@ -1,6 +1,8 @@
 """Writing kept activations, image by image, so that a stop at any moment loses little."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,6 +57,8 @@ class ActivationWriter:
         self.end: int = described.get("end", 0)
         self.complete: bool = described.get("complete", False)
         self.skipped = {int(index): reason for index, reason in described.get("skipped", {}).items()}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="netdissect-writer")
+        self._writing: deque[Future[None]] = deque()
         self._shapes = {item["layer"]: LayerShape(**item["shape"]) for item in described.get("layers", [])}
 
     def gathered(self, device: torch.device) -> dict[str, Gathered]:
@@ -71,8 +75,15 @@ class ActivationWriter:
         rows: Mapping[str, MapRows],
         shapes: Mapping[str, LayerShape],
     ) -> None:
-        """Adds images, by their indices in the dataset."""
+        """Adds images, by their indices in the dataset; a thread writes them.
+
+        Raises ``NetdissectError`` if these or those before cannot be written.
+        """
         self._shapes = dict(shapes)
+        self._wait(waiting=1)
+        self._writing.append(self._thread.submit(self._write, list(indices), list(labels), dict(rows)))
+
+    def _write(self, indices: Sequence[int], labels: Sequence[Labels], rows: Mapping[str, MapRows]) -> None:
         packed = [pack_labels(of_image, self._label_type) for of_image in labels]
         self._journal.append(IMAGES, np.array(indices, dtype=INDEX))
         self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
@@ -81,10 +92,16 @@ class ActivationWriter:
             for kind, array in rows_to_arrays(rows[layer]).items():
                 self._journal.append(layer_file(place, kind), array)
 
+    def _wait(self, waiting: int = 0) -> None:
+        """Until so many writes at most are left to do. Raises what a write raised."""
+        while len(self._writing) > waiting:
+            self._writing.popleft().result()
+
     def commit(
         self, end: int, gathered: Mapping[str, Gathered], skipped: Mapping[int, str], complete: bool = False
     ) -> None:
         """Makes what was appended count: of the images to read, the first ``end`` are done."""
+        self._wait()
         arrays: dict[str, np.ndarray] = {}
         for place, layer in enumerate(self.layers):
             arrays |= gathered_to_arrays(place, gathered[layer])
@@ -98,6 +115,7 @@ class ActivationWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
         self._journal.__exit__(kind, error, traceback)
 
 

@@ -30,13 +30,20 @@ class Gathered:
 
     def update(
         self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], extremes: Extremes, rank: int
-    ) -> MapRows:
-        """Takes in the maps of ``n`` more images, and returns the rows of them that may be needed.
+    ) -> None:
+        """Takes in the maps of ``n`` more images.
 
         ``extremes`` are those of the maps, ``rank`` that of the threshold among all activations there will be; fewer
-        may come, not more. The maps of a unit's top images are needed whole.
+        may come, not more.
         """
         peaks = extremes.row_peaks.amax(dim=2)
         self.histogram.update(maps, extremes.low, peaks.amax(dim=0))
         self.bound = torch.maximum(self.bound, self.histogram.lower_bound(rank))
-        return select_rows(maps, extremes.row_peaks, self.bound, self.top.update(images, peaks))
+        self.top.update(images, peaks)
+
+    def needed(self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], extremes: Extremes) -> MapRows:
+        """The rows that may be needed of maps taken in before; the later asked, the fewer.
+
+        The maps of a unit's top images are needed whole.
+        """
+        return select_rows(maps, extremes.row_peaks, self.bound, self.top.holds(images))

@@ -29,7 +29,7 @@ class Sampling:
 
 
 #: Pixels of masks worked on at a time, so that they stay in the cache.
-_CHUNK = 2**19
+_CHUNK = 2**18
 
 
 #: Input length, output length and device to the sampling of one axis.
@@ -107,7 +107,7 @@ def lit_pixels(
     above, below, row_segment = _row_pairs(places, height)
     over = values > levels[:, None]
     over = over.index_select(0, above) | over.index_select(0, below)
-    # A segment lies between the value before it and the one after it: no value lies before the first, or after the last.
+    # A segment lies between the values before and after it; before the first and after the last there is none.
     beside = functional.pad(over, (0, 1)) | functional.pad(over, (1, 0))
     pair, segment = places_of(beside)
     flat, width = values.view(-1), values.shape[1]

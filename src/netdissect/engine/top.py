@@ -24,18 +24,18 @@ class TopImages:
             torch.full((units, images), -torch.inf, dtype=torch.float32, device=device),
         )
 
-    def update(self, images: Int64[Tensor, " n"], peaks: Float[Tensor, "n u"]) -> Bool[Tensor, "n u"]:
-        """Takes in the highest activations of ``n`` more images, which have these indices.
-
-        Returns which of them are better than the unit's last top image so far: no others can be among the top ones.
-        """
+    def update(self, images: Int64[Tensor, " n"], peaks: Float[Tensor, "n u"]) -> None:
+        """Takes in the highest activations of ``n`` more images, which have these indices."""
         last_image, last_activation = self.image[:, -1], self.activation[:, -1]
         better = (peaks > last_activation) | ((peaks == last_activation) & (images[:, None] < last_image))
         # Only units with a new entry are rewritten: after the first batches that is a few.
         units = better.any(dim=0).nonzero()[:, 0]
         if len(units):
             self._keep_best(units, images.expand(len(units), -1), peaks[:, units].T)
-        return better
+
+    def holds(self, images: Int64[Tensor, " n"]) -> Bool[Tensor, "n u"]:
+        """Whether each of these images is among the unit's top images so far."""
+        return (self.image == images[:, None, None]).any(dim=2)
 
     def __add__(self, other: "TopImages") -> "TopImages":
         total = TopImages(self.image.clone(), self.activation.clone())

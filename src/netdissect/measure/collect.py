@@ -8,10 +8,11 @@ go, so that of the maps a few percent are kept.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from netdissect.activations.layout import LayerShape
@@ -29,6 +30,9 @@ OnProgress = Callable[[str, int, int], None]
 
 #: What is finished is committed this often, in seconds: so much work is done again after a kill.
 CHUNK_SECONDS = 5.0
+
+#: Bytes of maps held in memory.
+_HELD_BYTES = 2**28
 
 #: Differences of activations up to here are still float32 numbers.
 _LARGEST = torch.finfo(torch.float32).max / 2
@@ -67,19 +71,34 @@ def collect(
         for batch in reader.batches(writer.end):
             layer_maps.begin(batch)
             network(batch, layer_maps.take)
-            writer.append(batch.indices, batch.labels, layer_maps.rows, layer_maps.shapes)
-            if time.monotonic() - committed >= chunk_seconds:
+            due = time.monotonic() - committed >= chunk_seconds
+            layer_maps.write(writer, all_held=due)
+            if due:
                 writer.commit(batch.end, layer_maps.gathered, reader.skipped)
                 committed = time.monotonic()
             on_progress("activations", batch.end, total)
     if not layer_maps.gathered:
         raise NetdissectError(f"{reader.data.name}: none of its {total} images can be read")
+    layer_maps.write(writer, all_held=True)
     writer.commit(total, layer_maps.gathered, reader.skipped, complete=True)
     on_progress("activations", total, total)
 
 
+@dataclass
+class _Held:
+    """A batch, and of each layer its maps and their extremes, or the rows of them that are kept."""
+
+    batch: Batch
+    maps: dict[str, tuple[Tensor, Extremes]]
+    rows: dict[str, MapRows]
+
+
 class _LayerMaps:
-    """Takes what layers return on a batch: checks it, gathers it, and holds the ``rows`` to keep of it."""
+    """Takes what layers return on batches: checks it, gathers it, and writes what is to be kept.
+
+    A bound rises fastest at first. So the first maps are held, up to ``_HELD_BYTES``, until it has risen, since fewer
+    of their values then exceed it.
+    """
 
     def __init__(
         self, reader: Reader, gathered: dict[str, Gathered], quantile: float, top_images: int, device: torch.device
@@ -90,15 +109,15 @@ class _LayerMaps:
         self.top_images = top_images
         self.device = device
         self.shapes: dict[str, LayerShape] = {}
-        self.rows: dict[str, MapRows] = {}
+        self._room = 0 if gathered else _HELD_BYTES
+        self._held: list[_Held] = []
 
     def begin(self, batch: Batch) -> None:
-        self.batch = batch
-        self.indices = torch.tensor(batch.indices, device=self.device)
-        self.rows = {}
+        self._held.append(_Held(batch, {}, {}))
 
     def take(self, layer: str, output: Any) -> None:
-        maps = activation_maps(layer, output, len(self.batch.indices)).to(self.device)
+        held = self._held[-1]
+        maps = activation_maps(layer, output, len(held.batch.indices)).to(self.device)
         total, shape = len(self.reader.order), LayerShape(*maps.shape[1:])
         before = self.shapes.setdefault(layer, shape)
         if shape != before:
@@ -110,14 +129,36 @@ class _LayerMaps:
         if layer not in self.gathered:
             self.gathered[layer] = Gathered.empty(shape.units, min(self.top_images, total), self.device)
         rank = threshold_rank(self.quantile, total * shape.height * shape.width)
-        self.rows[layer] = self.gathered[layer].update(self.indices, maps, extremes, rank)
+        images = self._images(held.batch)
+        self.gathered[layer].update(images, maps, extremes, rank)
+        self._room -= maps.nbytes
+        if self._room >= 0:
+            held.maps[layer] = (maps.clone(), extremes)  # the next module may work in place
+        else:
+            held.rows[layer] = self.gathered[layer].needed(images, maps, extremes)
+
+    def write(self, writer: ActivationWriter, *, all_held: bool) -> None:
+        """Writes the batches held, once there is no room for more, or ``all_held``."""
+        if self._room > 0 and not all_held:
+            return
+        self._room = 0
+        for held in self._held:
+            images = self._images(held.batch)
+            for layer, (maps, extremes) in held.maps.items():
+                held.rows[layer] = self.gathered[layer].needed(images, maps, extremes)
+            held.maps.clear()
+            writer.append(held.batch.indices, held.batch.labels, held.rows, self.shapes)
+        self._held.clear()
+
+    def _images(self, batch: Batch) -> Int64[Tensor, " n"]:
+        return torch.tensor(batch.indices, device=self.device)
 
     def _unusable(self, layer: str, maps: Float[Tensor, "n u h w"]) -> NetdissectError:
         # NaN is not below anything either.
         usable = (maps.abs() <= _LARGEST).all(dim=(1, 2, 3))
         place = int(usable.logical_not().nonzero()[0, 0])
         what = "too large" if bool(maps[place].isfinite().all()) else "NaN or infinite"
-        name = self.reader.data.image_name(self.batch.indices[place])
+        name = self.reader.data.image_name(self._held[-1].batch.indices[place])
         return NetdissectError(f"layer {layer} has {what} activations on image {name}")
 
 

@@ -21,7 +21,10 @@ from netdissect.measure.collect import CHUNK_SECONDS, OnProgress
 from netdissect.types import NetdissectError, one_line
 
 #: Images whose rows are read together.
-_IMAGES_AT_A_TIME = 16
+_IMAGES_AT_A_TIME = 32
+
+#: Layers whose thresholds or top maps are read together: they take memory.
+_LAYERS_AT_A_TIME = 2
 
 #: The tallies of the images counted so far, in the folder of the activations.
 _TALLIES = "tallies.npz"
@@ -53,20 +56,22 @@ def count(
     """Thresholds and tallies of every layer of ``kept``, for the quantile kept for or a smaller one.
 
     With ``resume``, what is counted is noted beside the activations, and what was noted is not counted again; nobody
-    may have counted otherwise in between. ``workers`` threads count, by default as many as torch uses. Raises ``NetdissectError`` if the quantile is larger.
+    may have counted otherwise in between. ``workers`` threads count, by default as many as torch uses. Raises
+    ``NetdissectError`` if the quantile is larger.
     """
     device = torch.device("cpu") if device is None or device.type == "mps" else device
     workers = torch.get_num_threads() if workers is None else workers
-    thresholds = {}
-    for done, layer in enumerate(kept.layers):
-        on_progress("thresholds", done, len(kept.layers))
-        thresholds[layer] = torch.from_numpy(kept.thresholds(layer, quantile)).to(device)
+    few = min(workers, _LAYERS_AT_A_TIME)
+    thresholds: dict[str, Tensor] = {}
+    for layer, of_layer in in_order(lambda layer: kept.thresholds(layer, quantile), kept.layers, few, few):
+        on_progress("thresholds", len(thresholds), len(kept.layers))
+        thresholds[layer] = torch.from_numpy(of_layer).to(device)
     on_progress("thresholds", len(kept.layers), len(kept.layers))
     tallies = _tallies(kept, concepts, thresholds, device, resume, chunk_seconds, align, workers, on_progress)
     measured = {}
-    for layer in kept.layers:
-        gathered, maps = kept.gathered(layer), torch.from_numpy(kept.top_maps(layer))
-        measured[layer] = Measurement(thresholds[layer], tallies[layer], gathered.top, maps, gathered.histogram)
+    for layer, maps in in_order(kept.top_maps, kept.layers, few, few):
+        gathered, of_units = kept.gathered(layer), torch.from_numpy(maps)
+        measured[layer] = Measurement(thresholds[layer], tallies[layer], gathered.top, of_units, gathered.histogram)
     return measured
 
 

@@ -133,9 +133,7 @@ def _layer_result(
     )
 
 
-def _shown_images(
-    reader: Reader, results: Mapping[str, LayerResult], on_progress: OnProgress
-) -> dict[int, ShownImage]:
+def _shown_images(reader: Reader, results: Mapping[str, LayerResult], on_progress: OnProgress) -> dict[int, ShownImage]:
     """A small JPEG of each image that is among the top ones of some unit."""
     indices = np.unique(np.concatenate([result.top_image.ravel() for result in results.values()]))
     on_progress("pictures", 0, len(indices))

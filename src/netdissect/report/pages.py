@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from netdissect.engine.mask import ALIGNMENTS, unit_masks
@@ -154,27 +154,36 @@ def _shots(layer: LayerResult, unit: int, result: Result, label_shape: tuple[int
     maps = torch.from_numpy(layer.top_maps[unit, :count])
     level = torch.full((count,), float(layer.thresholds[unit]))
     align = ALIGNMENTS[result.about["options"]["align"]]
-    masks = unit_masks(maps, level, (label_shape[0], label_shape[1]), align).numpy()
+    pictures = _mask_pictures(unit_masks(maps, level, (label_shape[0], label_shape[1]), align).numpy())
     return [
         {
             "image": int(layer.top_image[unit, rank]),
             "name": result.images[int(layer.top_image[unit, rank])].name,
             "activation": float(layer.top_activation[unit, rank]),
-            "mask": _address("png", _mask_picture(masks[rank])),
+            "mask": _address("png", pictures[rank]),
         }
         for rank in range(count)
     ]
 
 
-def _mask_picture(mask: Bool[np.ndarray, "sh sw"]) -> bytes:
-    """A PNG to lay over the image: clear where the mask is, dark elsewhere, a bright line along the mask's edge."""
-    inner = np.pad(mask, 1, mode="edge")
-    inner = inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:]
-    picture = np.where(mask, np.where(inner, _LIT, _EDGE), _REST).astype(np.uint8)
+def _mask_pictures(masks: Bool[np.ndarray, "n sh sw"]) -> list[bytes]:
+    """PNGs to lay over images: clear where the mask is, dark elsewhere, a bright line along the mask's edge."""
+    inner = masks.copy()
+    inner[:, 1:] &= masks[:, :-1]
+    inner[:, :-1] &= masks[:, 1:]
+    inner[:, :, 1:] &= masks[:, :, :-1]
+    inner[:, :, :-1] &= masks[:, :, 1:]
+    pictures = np.full(masks.shape, _REST, dtype=np.uint8)
+    pictures[masks] = _EDGE
+    pictures[inner] = _LIT
+    return [_png(picture) for picture in pictures]
+
+
+def _png(picture: UInt8[np.ndarray, "sh sw"]) -> bytes:
     image = Image.fromarray(picture, mode="P")
     image.putpalette([part for color in _PALETTE for part in color[:3]])
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", bits=2, transparency=bytes(color[3] for color in _PALETTE))
+    image.save(buffer, "PNG", bits=2, compress_level=1, transparency=bytes(color[3] for color in _PALETTE))
     return buffer.getvalue()
 
 

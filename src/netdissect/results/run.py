@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,14 +102,18 @@ class Result:
         out = Path(out)
         check_free(out, overwrite=overwrite)
         # Absolute, since "." cannot be renamed.
-        with _staged(out.absolute()) as stage:
-            for place, layer in enumerate(self.layers.values()):
-                _save_layer(layer, stage / _folder_of(place, layer.layer), self.images)
+        with _staged(out.absolute()) as stage, ThreadPoolExecutor(2) as threads:  # that compress meanwhile
+            saved = [
+                threads.submit(_save_layer, layer, stage / _folder_of(place, layer.layer), self.images)
+                for place, layer in enumerate(self.layers.values())
+            ]
             (stage / "images").mkdir()
             for index, image in self.images.items():
                 (stage / "images" / f"{index}.jpg").write_bytes(image.jpeg)
             (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
             add(stage)
+            for of_layer in saved:
+                of_layer.result()
         return out
 
     @classmethod
