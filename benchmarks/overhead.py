@@ -60,26 +60,31 @@ def bare_seconds(model: nn.Module, data: ConceptDataset, *, channels_last: bool)
     return time.perf_counter() - begun
 
 
-def dissection_seconds(model: nn.Module, layers: tuple[str, ...], data: ConceptDataset) -> float:
-    """All of it, from the options to the run and its report on disk."""
+def dissection_seconds(model: nn.Module, layers: tuple[str, ...], data: ConceptDataset) -> dict[str, float]:
+    """Of all of it, from the options to the run and its report on disk, and of the steps that it tells of itself."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        dissect(model, layers, data, batch_size=BATCH_SIZE, out=Path(folder) / "run", progress=False)
-        return time.perf_counter() - begun
+        result = dissect(model, layers, data, batch_size=BATCH_SIZE, out=Path(folder) / "run", progress=False)
+        return {"whole": time.perf_counter() - begun, **result.about["timings"]}
 
 
 def measure_case(name: str, spec: str, data: ConceptDataset, repeats: int) -> dict[str, object]:
     model, layers = load_model(spec).model.eval(), CASES[name][1]
-    rounds = []
+    rounds: list[dict[str, float]] = []
     for _ in range(repeats):
-        default, last = (bare_seconds(model, data, channels_last=choice) for choice in (False, True))
-        rounds.append((default, last, dissection_seconds(model, layers, data)))
+        bare = {"bare": bare_seconds(model, data, channels_last=False)}
+        bare["bare_channels_last"] = bare_seconds(model, data, channels_last=True)
+        rounds.append(bare | dissection_seconds(model, layers, data))
+    seconds = {step: statistics.median(of_round[step] for of_round in rounds) for step in rounds[0]}
     return {
         "name": f"{name.split()[0]} {' '.join(layers)}",
-        "ratio": round(statistics.median(whole / default for default, _, whole in rounds), 3),
-        "ratio_channels_last": round(statistics.median(whole / last for _, last, whole in rounds), 3),
-        "images_per_second": round(len(data) / statistics.median(whole for *_, whole in rounds), 1),
+        "ratio": round(statistics.median(of_round["whole"] / of_round["bare"] for of_round in rounds), 3),
+        "ratio_channels_last": round(
+            statistics.median(of_round["whole"] / of_round["bare_channels_last"] for of_round in rounds), 3
+        ),
+        "images_per_second": round(len(data) / seconds["whole"], 1),
         "images": len(data),
+        "seconds": {step: round(of_step, 2) for step, of_step in seconds.items()},
     }
 
 

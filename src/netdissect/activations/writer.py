@@ -1,7 +1,7 @@
 """Writing kept activations, image by image, so that a stop at any moment loses little."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -68,29 +68,32 @@ class ActivationWriter:
             return {}
         return {layer: gathered_from_arrays(place, state.arrays, device) for place, layer in enumerate(self.layers)}
 
-    def append(
-        self,
-        indices: Sequence[int],
-        labels: Sequence[Labels],
-        rows: Mapping[str, MapRows],
-        shapes: Mapping[str, LayerShape],
-    ) -> None:
+    def append_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:
         """Adds images, by their indices in the dataset; a thread writes them.
 
-        Raises ``NetdissectError`` if these or those before cannot be written.
+        Raises ``NetdissectError`` if what was added before cannot be written.
         """
-        self._shapes = dict(shapes)
-        self._wait(waiting=1)
-        self._writing.append(self._thread.submit(self._write, list(indices), list(labels), dict(rows)))
+        self._write(self._write_images, list(indices), list(labels))
 
-    def _write(self, indices: Sequence[int], labels: Sequence[Labels], rows: Mapping[str, MapRows]) -> None:
+    def append_rows(self, rows: Mapping[str, MapRows], shapes: Mapping[str, LayerShape]) -> None:
+        """Adds what is kept of the next of the images, by layer; all images have theirs before a ``commit``."""
+        self._shapes = dict(shapes)
+        self._write(self._write_rows, dict(rows))
+
+    def _write_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:
         packed = [pack_labels(of_image, self._label_type) for of_image in labels]
         self._journal.append(IMAGES, np.array(indices, dtype=INDEX))
         self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
         self._journal.append(LABELS, np.frombuffer(b"".join(packed), dtype=np.uint8))
+
+    def _write_rows(self, rows: Mapping[str, MapRows]) -> None:
         for place, layer in enumerate(self.layers):
             for kind, array in rows_to_arrays(rows[layer]).items():
                 self._journal.append(layer_file(place, kind), array)
+
+    def _write(self, write: Callable[..., None], *what: object) -> None:
+        self._wait(waiting=1)
+        self._writing.append(self._thread.submit(write, *what))
 
     def _wait(self, waiting: int = 0) -> None:
         """Until so many writes at most are left to do. Raises what a write raised."""

@@ -108,13 +108,19 @@ def count_overlap(
     area = torch.zeros(units * images, dtype=torch.int64, device=places.device)
     levels = thresholds.index_select(0, unit)
     pixels = label_shape[0] * label_shape[1]
+    places_lit: list[Tensor] = []
     for lit in lit_pixels(places, rows.values, levels, height, label_shape, align):
         of_unit, of_image = unit.index_select(0, lit.row), image.index_select(0, lit.row)
         area.index_add_(0, of_unit * images + of_image, torch.bincount(lit.cell, minlength=len(lit.row)))
         pixel = (of_image * pixels + lit.first).index_select(0, lit.cell).add_(lit.pixel)
         first = (of_unit * (shown + 1)).index_select(0, lit.cell)
-        for layer in cover.labels:
-            overlap += torch.bincount(first + layer.index_select(0, pixel), minlength=len(overlap))
+        places_lit += [first + layer.index_select(0, pixel) for layer in cover.labels]
+        # Counted once there are as many as there are counts: these are all gone through each time.
+        if sum(map(len, places_lit)) >= len(overlap):
+            overlap += torch.bincount(torch.cat(places_lit), minlength=len(overlap))
+            places_lit.clear()
+    if places_lit:
+        overlap += torch.bincount(torch.cat(places_lit), minlength=len(overlap))
     # Whole numbers, exact in double precision, whatever precision the caller has products made in.
     with torch.autocast(places.device.type, enabled=False):
         per_image = area.view(units, images).double()

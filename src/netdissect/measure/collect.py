@@ -6,6 +6,7 @@ go, so that of the maps a few percent are kept.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ OnProgress = Callable[[str, int, int], None]
 CHUNK_SECONDS = 5.0
 
 #: Bytes of maps held in memory.
-_HELD_BYTES = 2**28
+_HELD_BYTES = 2**29
 
 #: Differences of activations up to here are still float32 numbers.
 _LARGEST = torch.finfo(torch.float32).max / 2
@@ -69,7 +70,8 @@ def collect(
         network = _Network(model, outputs, reader, device, precision)
         committed = time.monotonic()
         for batch in reader.batches(writer.end):
-            layer_maps.begin(batch)
+            writer.append_images(batch.indices, batch.labels)
+            layer_maps.begin(batch.indices)
             network(batch, layer_maps.take)
             due = time.monotonic() - committed >= chunk_seconds
             layer_maps.write(writer, all_held=due)
@@ -86,9 +88,9 @@ def collect(
 
 @dataclass
 class _Held:
-    """A batch, and of each layer its maps and their extremes, or the rows of them that are kept."""
+    """Images by their indices, and of each layer their maps with extremes, or the rows of them that are kept."""
 
-    batch: Batch
+    images: Int64[Tensor, " n"]
     maps: dict[str, tuple[Tensor, Extremes]]
     rows: dict[str, MapRows]
 
@@ -110,14 +112,14 @@ class _LayerMaps:
         self.device = device
         self.shapes: dict[str, LayerShape] = {}
         self._room = 0 if gathered else _HELD_BYTES
-        self._held: list[_Held] = []
+        self._held: deque[_Held] = deque()
 
-    def begin(self, batch: Batch) -> None:
-        self._held.append(_Held(batch, {}, {}))
+    def begin(self, images: Sequence[int]) -> None:
+        self._held.append(_Held(torch.tensor(images, device=self.device), {}, {}))
 
     def take(self, layer: str, output: Any) -> None:
         held = self._held[-1]
-        maps = activation_maps(layer, output, len(held.batch.indices)).to(self.device)
+        maps = activation_maps(layer, output, len(held.images)).to(self.device)
         total, shape = len(self.reader.order), LayerShape(*maps.shape[1:])
         before = self.shapes.setdefault(layer, shape)
         if shape != before:
@@ -129,36 +131,30 @@ class _LayerMaps:
         if layer not in self.gathered:
             self.gathered[layer] = Gathered.empty(shape.units, min(self.top_images, total), self.device)
         rank = threshold_rank(self.quantile, total * shape.height * shape.width)
-        images = self._images(held.batch)
-        self.gathered[layer].update(images, maps, extremes, rank)
+        self.gathered[layer].update(held.images, maps, extremes, rank)
         self._room -= maps.nbytes
         if self._room >= 0:
             held.maps[layer] = (maps.clone(), extremes)  # the next module may work in place
         else:
-            held.rows[layer] = self.gathered[layer].needed(images, maps, extremes)
+            held.rows[layer] = self.gathered[layer].needed(held.images, maps, extremes)
 
     def write(self, writer: ActivationWriter, *, all_held: bool) -> None:
         """Writes the batches held, once there is no room for more, or ``all_held``."""
         if self._room > 0 and not all_held:
             return
         self._room = 0
-        for held in self._held:
-            images = self._images(held.batch)
+        while self._held:
+            held = self._held.popleft()
             for layer, (maps, extremes) in held.maps.items():
-                held.rows[layer] = self.gathered[layer].needed(images, maps, extremes)
-            held.maps.clear()
-            writer.append(held.batch.indices, held.batch.labels, held.rows, self.shapes)
-        self._held.clear()
-
-    def _images(self, batch: Batch) -> Int64[Tensor, " n"]:
-        return torch.tensor(batch.indices, device=self.device)
+                held.rows[layer] = self.gathered[layer].needed(held.images, maps, extremes)
+            writer.append_rows(held.rows, self.shapes)
 
     def _unusable(self, layer: str, maps: Float[Tensor, "n u h w"]) -> NetdissectError:
         # NaN is not below anything either.
         usable = (maps.abs() <= _LARGEST).all(dim=(1, 2, 3))
         place = int(usable.logical_not().nonzero()[0, 0])
         what = "too large" if bool(maps[place].isfinite().all()) else "NaN or infinite"
-        name = self.reader.data.image_name(self._held[-1].batch.indices[place])
+        name = self.reader.data.image_name(int(self._held[-1].images[place]))
         return NetdissectError(f"layer {layer} has {what} activations on image {name}")
 
 

@@ -49,7 +49,12 @@ def run_into(
         finally:
             if kept_plan(folder) is None:  # nothing is finished that could be resumed
                 _remove(folder)
-        result.save(out, overwrite=overwrite, add=lambda run: write_report(result, run / "report"))
+        result.save(
+            out,
+            overwrite=overwrite,
+            add=lambda run: write_report(result, run / "report"),
+            hidden=folder / "result",  # so that a kill leaves nothing elsewhere
+        )
     _put_away(folder, out / ACTIVATIONS, keep_activations)
     return result
 

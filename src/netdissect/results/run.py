@@ -92,17 +92,23 @@ class Result:
         return "".join(parts)
 
     def save(
-        self, out: str | Path, *, overwrite: bool = False, add: Callable[[Path], object] = lambda folder: None
+        self,
+        out: str | Path,
+        *,
+        overwrite: bool = False,
+        add: Callable[[Path], object] = lambda folder: None,
+        hidden: Path | None = None,
     ) -> Path:
-        """Writes the run to the directory ``out``, whole or not at all: beside it first, then renamed.
+        """Writes the run to the directory ``out``, whole or not at all: elsewhere first, then renamed.
 
-        ``add`` is called with the directory being written and may add to it: the report, say. Raises
-        ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
+        ``add`` is called with the directory being written and may add to it: the report, say. ``hidden`` is where that
+        directory is made meanwhile, on the same disk; what was left there is removed. Else a new one is made beside
+        ``out``. Raises ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
         """
         out = Path(out)
         check_free(out, overwrite=overwrite)
         # Absolute, since "." cannot be renamed.
-        with _staged(out.absolute()) as stage, ThreadPoolExecutor(2) as threads:  # that compress meanwhile
+        with _staged(out.absolute(), hidden) as stage, ThreadPoolExecutor(2) as threads:  # that compress meanwhile
             saved = [
                 threads.submit(_save_layer, layer, stage / _folder_of(place, layer.layer), self.images)
                 for place, layer in enumerate(self.layers.values())
@@ -185,8 +191,8 @@ def _folder_of(place: int, layer: str) -> str:
 def _save_layer(layer: LayerResult, folder: Path, images: Mapping[int, ShownImage]) -> None:
     folder.mkdir()
     layer.units.to_parquet(folder / "units.parquet", index=False)
-    np.savez_compressed(folder / "tally.npz", **{name: getattr(layer, name) for name in _TALLY})
-    np.savez_compressed(folder / "top.npz", **{name: getattr(layer, field) for name, field in _TOP.items()})
+    _save_arrays(folder / "tally.npz", {name: getattr(layer, name) for name in _TALLY})
+    _save_arrays(folder / "top.npz", {name: getattr(layer, field) for name, field in _TOP.items()})
     units, ranks = layer.top_image.shape
     width = layer.top_maps.shape[3]
     peak = layer.top_maps.reshape(units, ranks, -1).argmax(axis=2).ravel()
@@ -201,6 +207,14 @@ def _save_layer(layer: LayerResult, folder: Path, images: Mapping[int, ShownImag
         "column": peak % width,
     }
     pd.DataFrame(top).to_parquet(folder / "top.parquet", index=False)
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """As ``np.savez_compressed``, in half the time: the files are a few percent larger."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name, array in arrays.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array)
 
 
 def _load_layer(
@@ -241,11 +255,15 @@ def _read_description(root: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _staged(out: Path) -> Iterator[Path]:
-    """A directory beside ``out`` that takes its place when the block ends well, and vanishes when it does not."""
+def _staged(out: Path, hidden: Path | None) -> Iterator[Path]:
+    """A directory in ``hidden`` that takes the place of ``out`` when the block ends well, and vanishes otherwise."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        if hidden is None:
+            hidden = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        else:
+            shutil.rmtree(hidden, ignore_errors=True)
+            hidden.mkdir()
         stage, old = hidden / "new", hidden / "old"
     except OSError as error:
         raise NetdissectError(f"{out}: cannot be written: {one_line(error)}") from error
