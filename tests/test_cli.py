@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from netdissect import Result, cli, load_model
+from netdissect import KeptActivations, NetdissectError, Result, cli, load_model
 from tests.shared import SHARED, needs_shared
 
 NETWORK = """
@@ -291,6 +291,32 @@ def test_an_existing_run_is_kept(place, run):
     status, _, _ = run(*DISSECT, "--out", "run", "--overwrite", "--iou", "0.5")
     assert status == 0
     assert Result.load("run")["relu"].iou_threshold == 0.5
+
+
+def test_resume_begins_where_nothing_was_returns_what_is_done_and_refuses_another_run(place, run):
+    status, first, err = run(*DISSECT, "--out", "run", "--resume")
+    assert status == 0, err
+    written = (place / "run" / "run.json").stat().st_mtime_ns
+    status, again, err = run(*DISSECT, "--out", "run", "--resume")
+    assert (status, again) == (0, first)
+    assert (place / "run" / "run.json").stat().st_mtime_ns == written
+    status, _, err = run(*DISSECT, "--out", "run", "--resume", "--seed", "4")
+    assert status == 2
+    assert "run: is another run, and is not resumed: options seed is 0, here 4" in err
+    status, _, err = run(*DISSECT, "--out", "run", "--resume", "--keep-activations")
+    assert status == 2
+    assert "run: was finished without keeping activations; --overwrite runs it anew" in err
+
+
+def test_kept_activations_give_the_same_thresholds(place, run):
+    assert run(*DISSECT, "--out", "run", "--keep-activations")[0] == 0
+    kept = KeptActivations(place / "run" / "activations")
+    assert np.array_equal(kept.thresholds("relu"), Result.load("run")["relu"].thresholds)
+    assert not (place / "run.unfinished").exists()
+    damaged = place / "run" / "activations" / "layer0.values"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    with pytest.raises(NetdissectError, match="is damaged"):
+        KeptActivations(place / "run" / "activations")
 
 
 def test_the_default_quantile_on_dense_data_says_what_is_out_of_reach(place, run):

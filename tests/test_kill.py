@@ -17,7 +17,7 @@ from netdissect import Result
 
 FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "histogram", "low", "high")
 TOP = ("top_image", "top_activation", "top_maps")
-KILLS = int(os.environ.get("NETDISSECT_KILLS", "3"))
+KILLS = int(os.environ.get("NETDISSECT_KILLS", "2"))
 
 
 def begin(out):
