@@ -12,6 +12,7 @@ from netdissect import Concept, KeptActivations, NetdissectError, Result, dissec
 from netdissect.concepts.base import Labels
 from netdissect.engine.tally import Concepts, Tally
 from netdissect.measure import count
+from tests import reference
 from tests.planted import PLAIN, MemoryDataset, Recall
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05, "batch_size": 4}
@@ -189,6 +190,25 @@ def test_kept_activations_give_smaller_quantiles_without_the_network(data, maps,
         kept.thresholds("maps", 0.1)
     with pytest.raises(NetdissectError, match="no layer 'none'"):
         kept.rows("none", 0, 1)
+
+
+def test_masks_of_kept_maps_are_those_of_whole_maps(data, maps, tmp_path):
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
+    kept, lit = KeptActivations(tmp_path / "run" / "activations"), 0
+    levels = kept.thresholds("maps")
+    for unit in range(len(levels)):
+        for image, index in enumerate(kept.images[:20]):
+            mask = kept.mask("maps", unit, image, levels[unit])
+            assert np.array_equal(mask, reference.mask(maps[index, unit], levels[unit], kept.label_shape))
+            lit += mask.sum()
+    assert lit
+    with pytest.raises(NetdissectError, match="values of unit 0 were kept above"):
+        kept.mask("maps", 0, 0, float(kept.gathered("maps").bound[0]) - 1)
+    for image in (-1, 42):
+        with pytest.raises(NetdissectError, match="has images 0 to 41, not"):
+            kept.map("maps", 0, image)
+        with pytest.raises(NetdissectError, match="has images 0 to 41, not"):
+            kept.labels(image)
 
 
 def test_damaged_activations_are_refused(data, maps, tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from netdissect.activations.journal import check_files, read_state
 from netdissect.activations.layout import (
@@ -27,6 +27,7 @@ from netdissect.activations.layout import (
 )
 from netdissect.concepts.base import Labels
 from netdissect.engine.gather import Gathered
+from netdissect.engine.mask import ALIGNMENTS, unit_masks
 from netdissect.engine.rows import MapRows
 from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
 from netdissect.types import NetdissectError, one_line
@@ -88,6 +89,7 @@ class KeptActivations:
 
     def labels(self, image: int) -> Labels:
         """The labels of an image."""
+        self._check_images(image, image + 1)
         (begin,), (end,) = _span(self._label_ends, image, image + 1)
         packed = _read(self.folder / LABELS, np.dtype(np.uint8), begin, end)
         return unpack_labels(packed.tobytes(), label_type(self.concepts), self.label_shape)
@@ -113,6 +115,19 @@ class KeptActivations:
         found = np.full((shape.height, shape.width), self.gathered(layer).bound[unit], dtype=np.float32)
         found[rows.places.numpy()[begin:end] - unit * shape.height] = rows.values.numpy()[begin:end]
         return found
+
+    def mask(
+        self, layer: str, unit: int, image: int, level: float | np.floating, align: str = "stretch"
+    ) -> Bool[np.ndarray, "sh sw"]:
+        """Where the map, upsampled to the label maps, is greater than ``level``, which is the unit's bound or higher.
+
+        Raises ``NetdissectError`` if it is lower: values that would count were not kept.
+        """
+        map_, bound = torch.from_numpy(self.map(layer, unit, image)), float(self.gathered(layer).bound[unit])
+        if not level >= bound:
+            raise NetdissectError(f"{self.folder}: values of unit {unit} were kept above {bound:g}, not {level:g}")
+        levels = torch.tensor([level], dtype=torch.float32)
+        return unit_masks(map_[None], levels, self.label_shape, ALIGNMENTS[align])[0].numpy()
 
     def top_maps(self, layer: str) -> Float32[np.ndarray, "u t h w"]:
         """The maps of each unit's top images, best first; zeros where a unit has fewer."""
@@ -165,6 +180,7 @@ class KeptActivations:
 
     def _read_rows(self, layer: str, begin: int, end: int) -> tuple[np.ndarray, ...]:
         """What is kept of some images: rows of each, their places, which of their values, and these, flat."""
+        self._check_images(begin, end)
         ends, width = self._ends[self._known(layer)], self.layers[layer].width
         (row, value), (row_end, value_end) = _span(ends, begin, end)
         bytes_each = math.ceil(width / 8)
@@ -175,6 +191,10 @@ class KeptActivations:
             np.unpackbits(bits.reshape(-1, bytes_each), axis=1, count=width).view(bool),
             _read(self._file(layer, "values"), VALUE, value, value_end).astype(np.float32, copy=False),
         )
+
+    def _check_images(self, begin: int, end: int) -> None:
+        if not 0 <= begin < end <= len(self):
+            raise NetdissectError(f"{self.folder}: has images 0 to {len(self) - 1}, not {begin} to {end - 1}")
 
     def _file(self, layer: str, kind: str) -> Path:
         return self.folder / layer_file(list(self.layers).index(layer), kind)
