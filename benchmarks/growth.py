@@ -9,12 +9,13 @@ import json
 import torch
 from synthetic import run_case
 
-BASE = {"images": 4000, "units": 256, "size": 13, "layers": 1, "concepts": 600}
+BASE = {"images": 16000, "units": 256, "size": 13, "layers": 1, "concepts": 600}
 DOUBLED = ("images", "units", "layers", "concepts")
 
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    run_case(**{**BASE, "images": 1000})  # warms up
     base = run_case(**BASE)
     cases = [{"name": "base", **BASE, **base}]
     for name in DOUBLED:
