@@ -6,12 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 
 from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect
 from netdissect.concepts.base import Labels
 from netdissect.engine.tally import Concepts, Tally
 from netdissect.measure import count
+from netdissect.types import BadSampleError
 from tests import reference
 from tests.planted import PLAIN, MemoryDataset, Recall
 
@@ -221,3 +223,88 @@ def test_damaged_activations_are_refused(data, maps, tmp_path):
         with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
             KeptActivations(folder)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 2
+
+
+class Unreadable(MemoryDataset):
+    """Two of the images cannot be read."""
+
+    def image(self, index):
+        if index in (3, 17):
+            raise BadSampleError(f"image {index} is broken")
+        return super().image(index)
+
+
+def test_images_left_out_are_remembered_where_only_counting_is_left(data, maps, tmp_path, monkeypatch):
+    data = Unreadable(data._labels, data.concepts, data.label_shape)
+    options = OPTIONS | {"skip_bad": True}
+    whole = dissect(Recall(maps), "maps", data, **options)
+
+    def killed(self, cover, overlap):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tally, "add", killed)
+        with pytest.raises(Killed):
+            dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options)
+    result = dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **options)
+    assert same(result["maps"], whole["maps"])
+    assert result.about["data"] == whole.about["data"]
+    assert result.about["data"]["skipped"] == ["image 3 is broken", "image 17 is broken"]
+    assert result.notes == whole.notes
+
+
+def test_two_processes_do_not_run_into_one_directory(data, maps, tmp_path):
+    (tmp_path / "run.unfinished").mkdir()
+    with FileLock(tmp_path / "run.unfinished" / "lock"):
+        for options in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(NetdissectError, match="another process runs into it"):
+                dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options, **OPTIONS)
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", **OPTIONS)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_is_not_ours_is_not_removed(data, maps, tmp_path):
+    mine = tmp_path / "run.unfinished" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    for options in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(
+            NetdissectError, match=r"run\.unfinished: would be used meanwhile, but holds something else"
+        ):
+            dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options, **OPTIONS)
+    assert mine.read_text() == "years of work"
+
+
+def test_a_finished_run_leaves_an_unfinished_one_of_another_plan(data, maps, tmp_path, every_batch_is_a_chunk):
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", **OPTIONS)
+    with pytest.raises(Killed):
+        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", overwrite=True, **(OPTIONS | {"seed": 4}))
+    with pytest.raises(NetdissectError, match=r"run\.unfinished: is another run"):
+        dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
+    assert (tmp_path / "run.unfinished" / "state.npz").is_file()
+
+
+def test_a_damaged_state_is_told_and_can_be_overwritten(data, maps, tmp_path, every_batch_is_a_chunk):
+    with pytest.raises(Killed):
+        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", **OPTIONS)
+    (tmp_path / "run.unfinished" / "state.npz").write_bytes(b"PK nonsense")
+    with pytest.raises(NetdissectError, match=r"state\.npz: cannot be read"):
+        dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", overwrite=True, **OPTIONS)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_tallies_noted_of_another_count_are_not_taken(data, maps, tmp_path):
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
+    kept = KeptActivations(tmp_path / "run" / "activations")
+    concepts = Concepts(kept.concepts, kept.label_shape)
+    count(kept, concepts, resume=True, chunk_seconds=0.0)
+    assert (kept.folder / "tallies.npz").is_file()
+    found = count(kept, concepts, quantile=0.02, resume=True)["maps"]
+    assert torch.equal(found.tally.intersection, count(kept, concepts, quantile=0.02)["maps"].tally.intersection)
+
+
+def test_inference_mode_makes_no_difference(data, maps):
+    expected = dissect(Recall(maps), "maps", data, **OPTIONS)["maps"]
+    with torch.inference_mode():
+        assert same(dissect(Recall(maps), "maps", data, **OPTIONS)["maps"], expected)

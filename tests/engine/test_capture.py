@@ -11,6 +11,7 @@ from torch import nn
 from netdissect import dissect
 from netdissect.concepts.base import Labels
 from netdissect.engine.capture import activation_maps, capture
+from netdissect.networks.running import forward
 from netdissect.types import Concept, NetdissectError
 from tests.planted import PLAIN, MemoryDataset, Recall
 
@@ -145,6 +146,28 @@ def test_counts_do_not_depend_on_the_next_module(in_place, apart):
         results.append(dissect(model, ["conv"], Noise(), batch_size=4, **OPTIONS)["conv"])
     assert results[0].intersection.any() and (results[0].top_maps < 0).any()
     assert same(*results)
+
+
+def test_what_take_raises_is_not_the_networks_fault_and_is_not_caught_by_it():
+    class Forgives(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.maps = nn.Conv2d(3, 2, 1)
+
+        def forward(self, images):
+            try:
+                return self.maps(images)
+            except Exception:
+                return images
+
+    def take(layer, output):
+        raise KeyError(layer)
+
+    network = Forgives()
+    with capture(network, ["maps"]) as outputs:
+        outputs.take = take
+        forward(network, torch.zeros(1, 3, 2, 2))
+    assert isinstance(outputs.failure, KeyError)
 
 
 # Hooks.

@@ -72,6 +72,27 @@ def test_equals_sorting_everything(images, units, shape, quantile, levels, batch
     assert found.tolist() == expected(activations, quantile)
 
 
+def test_units_that_are_nearly_always_zero_cost_no_reading_of_their_own():
+    random = np.random.default_rng(0)
+    activations = np.maximum(random.standard_normal((40, 30, 5, 5)), 0).astype(np.float32)
+    activations[:, 3:] *= random.random((40, 27, 5, 5)) < 0.004  # rarer than the quantile: thresholds of 0
+    gathered, kept = gather(activations, 0.01, 8)
+    reads = []
+
+    def read():
+        reads.append(len(reads))
+        for rows in kept:
+            unit = (rows.places // 5).repeat_interleave(rows.needed.sum(dim=1))
+            yield unit.numpy(), rows.values[rows.needed].numpy()
+
+    rank = threshold_rank(0.01, 1000)
+    at_most = gathered.histogram.count_from(gathered.bound).numpy()
+    assert at_most.sum() > 20_000
+    found = select_thresholds(read, rank, gathered.bound.numpy(), at_most, memory=1000)
+    assert found.tolist() == expected(activations, 0.01)
+    assert len(reads) <= 3
+
+
 @pytest.mark.parametrize("order", ["rising", "falling", "random"])
 def test_exact_in_any_order_of_images(order):
     random = np.random.default_rng(1)

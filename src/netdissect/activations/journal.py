@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -78,12 +77,8 @@ class Journal:
         except OSError as error:
             raise self._failure(error) from error
 
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Closes the files; what was not committed does not count."""
         for file in self._open.values():
             with suppress(OSError):  # a full disk again; nothing that counts is lost
                 file.close()

@@ -30,6 +30,7 @@ from netdissect.activations.layout import (
 from netdissect.concepts.base import ConceptDataset, Labels
 from netdissect.engine.gather import Gathered
 from netdissect.engine.rows import MapRows
+from netdissect.types import NetdissectError
 
 
 class ActivationWriter:
@@ -54,6 +55,10 @@ class ActivationWriter:
         self._journal = Journal(Path(folder))
         state = self._journal.state
         described = {} if state is None else state.description
+        if described and described["format_version"] != FORMAT_VERSION:
+            raise NetdissectError(
+                f"{folder}: was begun by another version of netdissect, and is not resumed; --overwrite begins anew"
+            )
         self.end: int = described.get("end", 0)
         self.complete: bool = described.get("complete", False)
         self.skipped = {int(index): reason for index, reason in described.get("skipped", {}).items()}
@@ -119,11 +124,11 @@ class ActivationWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
-        self._journal.__exit__(kind, error, traceback)
+        self._journal.close()
 
 
 def kept_plan(folder: str | Path) -> dict[str, Any] | None:
     """The plan of the run whose activations the folder holds, finished or not; None if it holds none."""
     if not (Path(folder) / STATE).is_file():
         return None
-    return dict(read_state(Path(folder)).description["plan"])
+    return dict(read_state(Path(folder)).description.get("plan", {}))

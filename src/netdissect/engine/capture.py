@@ -16,13 +16,15 @@ class Outputs(dict[str, Any]):
     """A copy of what each layer returned in a pass: a copy, since the next module may work in place.
 
     With ``take``, layers and what they return go there at once instead, before another module may work on it, and are
-    not copied; and a pass ends as soon as all ``layers`` have returned.
+    not copied; and a pass ends as soon as all ``layers`` have returned. What ``take`` raises ends it too, and becomes
+    ``failure``: the network is not to blame for it, nor may it catch it.
     """
 
     def __init__(self, layers: Sequence[str]) -> None:
         super().__init__()
         self.layers = tuple(layers)
         self.take: Callable[[str, Any], None] | None = None
+        self.failure: Exception | None = None
 
 
 @contextmanager
@@ -51,8 +53,12 @@ def _keep(layer: str, outputs: Outputs) -> Callable[[nn.Module, Any, Any], None]
             outputs[layer] = output.detach().clone() if isinstance(output, Tensor) else output
             return
         outputs[layer] = None
-        with _as_outside(output):
-            outputs.take(layer, output.detach() if isinstance(output, Tensor) else output)
+        try:
+            with _as_outside(output):
+                outputs.take(layer, output.detach() if isinstance(output, Tensor) else output)
+        except Exception as error:
+            outputs.failure = error
+            raise StopForward from error
         if len(outputs) == len(outputs.layers):
             raise StopForward
 

@@ -71,7 +71,7 @@ class Histogram:
         place_of_zero = (torch.arange(len(scale), device=scale.device) * _ROW - self.first).to(torch.int32)
         wide = bool((self.exponent > 0).any())  # so wide that a small negative number, scaled, may become 0
         places = torch.empty(values.shape, dtype=torch.int32, device=values.device)
-        step = max(1, _CHUNK // len(scale))
+        step = max(1, (_CHUNK if values.device.type == "cpu" else _COUNTED) // len(scale))
         for piece, place in zip(values.split(step), places.split(step), strict=True):
             bins = piece.mul(scale).floor_()
             if wide:

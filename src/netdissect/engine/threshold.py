@@ -33,9 +33,14 @@ def select_thresholds(
     once a group.
     """
     thresholds = bound.copy()
+    if at_most.sum() > memory:
+        # Of a unit that is 0 nearly everywhere, and has that for a bound, far fewer may exceed it.
+        at_most = _count_above(read(), bound)
+    sought = at_most > rank
+    at_most = np.where(sought, at_most, 0)
     group = (np.cumsum(at_most) - at_most) // memory
-    for number in np.unique(group):
-        inside = group == number
+    for number in np.unique(group[sought]):
+        inside = (group == number) & sought
         held, start, count = _values_above(read(), bound, inside, at_most)
         for unit in np.flatnonzero(inside):
             # Where no more than `rank` values exceed the bound, though more reach it, it is the value sought.
@@ -44,6 +49,14 @@ def select_thresholds(
                 values.partition(count[unit] - 1 - rank)
                 thresholds[unit] = values[count[unit] - 1 - rank]
     return thresholds
+
+
+def _count_above(read: Iterable[UnitValues], bound: Float32[np.ndarray, " u"]) -> Int64[np.ndarray, " u"]:
+    """How many values of each unit exceed its bound."""
+    count = np.zeros(len(bound), dtype=np.int64)
+    for unit, values in read:
+        count += np.bincount(unit[values > bound[unit]], minlength=len(bound))
+    return count
 
 
 def _values_above(

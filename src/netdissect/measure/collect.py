@@ -23,7 +23,7 @@ from netdissect.engine.capture import Outputs, activation_maps, capture
 from netdissect.engine.gather import Gathered
 from netdissect.engine.rows import Extremes, MapRows
 from netdissect.engine.threshold import threshold_rank
-from netdissect.networks.running import device_of, evaluating, forward
+from netdissect.networks.running import device_of, evaluating, forward, out_of_memory
 from netdissect.types import NetdissectError, one_line
 
 #: What is being done, images done, images in all.
@@ -59,22 +59,25 @@ def collect(
     is called twice in a pass; ``BadSampleError`` for an image that cannot be read.
     """
     total = len(reader.order)
+    reader.skipped.update(writer.skipped)
     on_progress("activations", writer.end, total)
     if writer.complete:
         return
     # Counting needs operations that MPS lacks or limits; its memory is the CPU's, so that moving costs little.
     counted_on = torch.device("cpu") if device.type == "mps" else device
     layer_maps = _LayerMaps(reader, writer.gathered(counted_on), quantile, top_images, counted_on)
-    reader.skipped.update(writer.skipped)
     with _prepared(model, device), capture(model, layers) as outputs:
         network = _Network(model, outputs, reader, device, precision)
         committed = time.monotonic()
         for batch in reader.batches(writer.end):
             writer.append_images(batch.indices, batch.labels)
             layer_maps.begin(batch.indices)
-            network(batch, layer_maps.take)
             due = time.monotonic() - committed >= chunk_seconds
-            layer_maps.write(writer, all_held=due)
+            try:
+                network(batch, layer_maps.take)
+                layer_maps.write(writer, all_held=due)
+            except torch.OutOfMemoryError as error:
+                raise out_of_memory(len(batch.indices)) from error
             if due:
                 writer.commit(batch.end, layer_maps.gathered, reader.skipped)
                 committed = time.monotonic()
@@ -98,7 +101,7 @@ class _Held:
 class _LayerMaps:
     """Takes what layers return on batches: checks it, gathers it, and writes what is to be kept.
 
-    A bound rises fastest at first. So the first maps are held, up to ``_HELD_BYTES``, until it has risen, since fewer
+    A bound rises fastest at first. So the first maps are held, up to ``_HELD_BYTES`` or until the first commit: fewer
     of their values then exceed it.
     """
 
@@ -207,6 +210,8 @@ class _Network:
         lower = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision) if lower else nullcontext():
             forward(self.model, images if self.channels_last else images.contiguous())
+        if self.outputs.failure is not None:
+            raise self.outputs.failure
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """From kept activations to exact thresholds and tallies, without the network."""
 
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,14 +22,17 @@ from netdissect.engine.top import TopImages
 from netdissect.measure.collect import CHUNK_SECONDS, OnProgress
 from netdissect.types import NetdissectError, one_line
 
-#: Images whose rows are read together.
-_IMAGES_AT_A_TIME = 32
+#: Images that are counted together, and the most label pixels these may have.
+_IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME = 32, 2**22
+
+#: Threads that count, at most: each takes memory.
+_MOST_WORKERS = 8
 
 #: Layers whose thresholds or top maps are read together: they take memory.
 _LAYERS_AT_A_TIME = 2
 
 #: The tallies of the images counted so far, in the folder of the activations.
-_TALLIES = "tallies.npz"
+TALLIES = "tallies.npz"
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,12 @@ def count(
 ) -> dict[str, Measurement]:
     """Thresholds and tallies of every layer of ``kept``, for the quantile kept for or a smaller one.
 
-    With ``resume``, what is counted is noted beside the activations, and what was noted is not counted again; nobody
-    may have counted otherwise in between. ``workers`` threads count, by default as many as torch uses. Raises
-    ``NetdissectError`` if the quantile is larger.
+    With ``resume``, what is counted is noted beside the activations, and what was noted of the same count is not
+    counted again. ``workers`` threads count, by default as many as torch uses, at most 8. Raises ``NetdissectError`` if
+    the quantile is larger.
     """
     device = torch.device("cpu") if device is None or device.type == "mps" else device
-    workers = torch.get_num_threads() if workers is None else workers
+    workers = min(_MOST_WORKERS, torch.get_num_threads()) if workers is None else workers
     few = min(workers, _LAYERS_AT_A_TIME)
     thresholds: dict[str, Tensor] = {}
     for layer, of_layer in in_order(lambda layer: kept.thresholds(layer, quantile), kept.layers, few, few):
@@ -87,11 +92,13 @@ def _tallies(
     on_progress: OnProgress,
 ) -> dict[str, Tally]:
     tallies = {layer: Tally.zeros(shape.units, concepts, device) for layer, shape in kept.layers.items()}
-    noted = kept.folder / _TALLIES
-    counted = _read_tallies(noted, tallies) if resume else 0
+    noted, what = kept.folder / TALLIES, _what_is_counted(concepts, thresholds, align)
+    counted = _read_tallies(noted, what, tallies) if resume else 0
+    pixels = concepts.label_shape[0] * concepts.label_shape[1]
+    together = max(1, min(_IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME // pixels))
 
     def count_some(begin: int) -> tuple[Cover, dict[str, Overlap]]:
-        end = min(begin + _IMAGES_AT_A_TIME, len(kept))
+        end = min(begin + together, len(kept))
         cover = concepts.cover([kept.labels(image) for image in range(begin, end)], device)
         overlaps = {}
         for layer, shape in kept.layers.items():
@@ -102,12 +109,12 @@ def _tallies(
         return cover, overlaps
 
     written = time.monotonic()
-    begins = range(counted, len(kept), _IMAGES_AT_A_TIME)
+    begins = range(counted, len(kept), together)
     with one_thread_per_operation():
-        for begin, (cover, overlaps) in in_order(count_some, begins, workers, 2 * workers):
+        for begin, (cover, overlaps) in in_order(count_some, begins, workers, workers + 1):
             on_progress("concepts", begin, len(kept))
             if resume and time.monotonic() - written >= chunk_seconds:
-                _write_tallies(noted, tallies, begin)
+                _write_tallies(noted, what, tallies, begin)
                 written = time.monotonic()
             for layer, tally in tallies.items():
                 tally.add(cover, overlaps[layer])
@@ -115,23 +122,35 @@ def _tallies(
     return tallies
 
 
-def _write_tallies(path: Path, tallies: Mapping[str, Tally], counted: int) -> None:
+def _what_is_counted(concepts: Concepts, thresholds: Mapping[str, Tensor], align: str) -> dict[str, Any]:
+    """As plain data, all that tallies follow from beside the activations."""
+    return {
+        "concepts": [concept.number for concept in concepts.concepts],
+        "thresholds": {layer: zlib.crc32(of_layer.cpu().numpy().tobytes()) for layer, of_layer in thresholds.items()},
+        "align": align,
+    }
+
+
+def _write_tallies(path: Path, what: dict[str, Any], tallies: Mapping[str, Tally], counted: int) -> None:
     arrays = {
         f"{place}.{field.name}": getattr(tally, field.name).cpu().numpy()
         for place, tally in enumerate(tallies.values())
         for field in fields(Tally)
     }
     try:
-        write_npz(path, {"counted": counted}, arrays)
+        write_npz(path, {**what, "counted": counted}, arrays)
     except OSError as error:
         raise NetdissectError(f"{path}: cannot be written: {one_line(error)}; what was finished is kept") from error
 
 
-def _read_tallies(path: Path, tallies: dict[str, Tally]) -> int:
-    """Fills in the tallies noted, if any, and returns of how many images they are."""
+def _read_tallies(path: Path, what: dict[str, Any], tallies: dict[str, Tally]) -> int:
+    """Fills in the tallies noted of this count, if any, and returns of how many images they are."""
     if not path.is_file():
         return 0
     description, arrays = read_npz(path)
+    counted = int(description.pop("counted"))
+    if description != what:
+        return 0
     for place, (layer, tally) in enumerate(tallies.items()):
         tallies[layer] = Tally(
             **{
@@ -139,7 +158,7 @@ def _read_tallies(path: Path, tallies: dict[str, Tally]) -> int:
                 for field in fields(Tally)
             }
         )
-    return int(description["counted"])
+    return counted
 
 
 def _like(array: np.ndarray, tensor: Tensor) -> Tensor:

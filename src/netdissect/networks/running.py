@@ -31,6 +31,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def out_of_memory(images: int) -> NetdissectError:
+    """What to say where a batch of so many images is too large."""
+    return NetdissectError(f"out of memory with {images} images at a time: take a smaller batch")
+
+
 def forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
     """One pass, on images in the network's own precision, for what its hooks see. Raises ``NetdissectError``."""
     precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
@@ -42,7 +47,7 @@ def forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
     except NetdissectError:
         raise
     except torch.OutOfMemoryError as error:
-        raise NetdissectError(f"out of memory with {len(images)} images at a time: take a smaller batch") from error
+        raise out_of_memory(len(images)) from error
     except Exception as error:  # somebody's forward pass may raise anything
         size = "x".join(map(str, images.shape[2:]))
         reason = f"{type(error).__name__}: {one_line(error)}"

@@ -1,9 +1,15 @@
 """Dissecting into a directory: what is finished outlives a kill, and the run appears whole."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from netdissect.activations import kept_plan
+from filelock import FileLock, Timeout
+
+from netdissect.activations import KeptActivations, kept_plan
+from netdissect.activations.journal import STATE
+from netdissect.measure.count import TALLIES
 from netdissect.pipeline.dissection import Dissection
 from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.report import write_report
@@ -12,6 +18,9 @@ from netdissect.types import NetdissectError, one_line
 
 #: Where a run keeps its activations.
 ACTIVATIONS = "activations"
+
+#: Held while a process works in the folder; it also tells that the folder is one of ours.
+_LOCK = "lock"
 
 
 def unfinished_folder(out: Path) -> Path:
@@ -25,7 +34,9 @@ def check_directory(out: Path, *, overwrite: bool, resume: bool) -> None:
     if not (resume and (out / "run.json").is_file()):
         check_free(out, overwrite=overwrite)
     folder = unfinished_folder(out)
-    if kept_plan(folder) is not None and not (resume or overwrite):
+    if folder.exists() and any(folder.iterdir()) and not (folder / _LOCK).is_file():
+        raise NetdissectError(f"{folder}: would be used meanwhile, but holds something else; name another place")
+    if (folder / STATE).is_file() and not (resume or overwrite):
         raise NetdissectError(
             f"{folder}: an unfinished run is there: --resume goes on with it, --overwrite begins anew"
         )
@@ -37,26 +48,46 @@ def run_into(
     """Runs, saves the run with its report in ``out``, and keeps or removes the activations.
 
     With ``resume`` it goes on wherever a run of the same plan was stopped, and where none was begun it begins; one that
-    was finished is returned. Raises ``NetdissectError`` for a run of another plan.
+    was finished is returned. Raises ``NetdissectError`` for a run of another plan, and while another process runs into
+    the same directory.
     """
     folder = unfinished_folder(out)
-    result = _finished(dissection, out, overwrite) if resume else None
-    if result is None:
-        if kept_plan(folder) is None or not resume:
-            _remove(folder)
-        try:
+    with _alone(folder):
+        result = _finished(dissection, out, overwrite) if resume else None
+        if result is None:
+            if not resume:
+                _empty(folder)
             result = dissection.run(folder, resume=resume, progress=progress)
-        finally:
-            if kept_plan(folder) is None:  # nothing is finished that could be resumed
-                _remove(folder)
-        result.save(
-            out,
-            overwrite=overwrite,
-            add=lambda run: write_report(result, run / "report"),
-            hidden=folder / "result",  # so that a kill leaves nothing elsewhere
-        )
-    _put_away(folder, out / ACTIVATIONS, keep_activations)
+            result.save(
+                out,
+                overwrite=overwrite,
+                add=lambda run: write_report(result, run / "report"),
+                hidden=folder / "result",  # so that a kill leaves nothing elsewhere
+            )
+        elif (folder / STATE).is_file():
+            # Left by a kill after the run was saved, if it is of this run.
+            check_same_plan(folder, kept_plan(folder) or {}, dissection.plan)
+        _put_away(folder, out / ACTIVATIONS, keep_activations)
     return result
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The folder, created where there is none, for this process alone; removed if nothing is finished in it."""
+    lock = FileLock(folder / _LOCK, blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise NetdissectError(f"{folder}: another process runs into it") from error
+    except OSError as error:
+        raise NetdissectError(f"{folder}: cannot be written: {one_line(error)}") from error
+    try:
+        yield
+    finally:
+        if not (folder / STATE).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
 
 
 def _finished(dissection: Dissection, out: Path, overwrite: bool) -> Result | None:
@@ -76,16 +107,23 @@ def _finished(dissection: Dissection, out: Path, overwrite: bool) -> Result | No
 def _put_away(folder: Path, kept: Path, keep_activations: bool) -> None:
     """Moves the activations of a saved run to where it keeps them, or removes them."""
     if not keep_activations:
-        _remove(folder)
-    elif kept_plan(folder) is not None:
+        _empty(folder)
+    elif (folder / STATE).is_file():
+        KeptActivations(folder, check=False)  # raises if they are not complete
         try:
+            (folder / TALLIES).unlink(missing_ok=True)
             folder.rename(kept)
+            (kept / _LOCK).unlink()
         except OSError as error:
             raise NetdissectError(f"{kept}: cannot be written: {one_line(error)}; they are in {folder}") from error
     elif kept_plan(kept) is None:
         raise NetdissectError(f"{kept.parent}: was finished without keeping activations; --overwrite runs it anew")
 
 
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
+def _empty(folder: Path) -> None:
+    """Removes all but the lock."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != _LOCK:
+            path.unlink()

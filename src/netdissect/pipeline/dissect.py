@@ -193,6 +193,6 @@ def _about(loaded: LoadedModel, data: ConceptDataset) -> dict[str, Any]:
         "data": {"name": data.name, "fingerprint": data.fingerprint(), "label_shape": list(data.label_shape)},
         "versions": {
             "python": platform.python_version(),
-            **{package: version(package) for package in ("netdissect", "torch", "torchvision", "numpy")},
+            **{package: version(package) for package in ("netdissect", "torch", "torchvision", "numpy", "pillow")},
         },
     }

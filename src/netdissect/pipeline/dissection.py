@@ -55,7 +55,8 @@ class Dissection:
         """
         self._check_folder(folder, resume)
         clock, options = Clock(), self.about["options"]
-        with progress_bar(progress) as bar:
+        # Whatever mode the caller is in: what is gathered is changed in place in several.
+        with progress_bar(progress) as bar, torch.inference_mode(False), torch.no_grad():
             on_progress = clock.around(bar)
             with ActivationWriter(folder, self.layers, self.reader.data, options["quantile"], self.plan) as writer:
                 collect(

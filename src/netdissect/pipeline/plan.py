@@ -14,7 +14,7 @@ def plan_of(about: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Any]:
         "layers": list(layers),
         "data": {key: about["data"][key] for key in ("name", "fingerprint", "label_shape")},
         "options": dict(about["options"]),
-        "versions": {key: about["versions"][key] for key in ("netdissect", "torch")},
+        "versions": {key: about["versions"][key] for key in ("netdissect", "torch", "numpy", "pillow")},
     }
 
 
