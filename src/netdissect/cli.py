@@ -55,10 +55,12 @@ SizeOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int, typer.Option(help="For --limit, for scenes, and for the random weights of a model without any.")
+    int, typer.Option(help="For --limit, scenes, the order of images, and the random weights of a model without any.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run in the output directory.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the run in the output directory, or one that is unfinished.")
+]
 
 
 def main() -> None:
@@ -183,7 +185,7 @@ def dissect(
     ] = "float32",
     overwrite: OverwriteOption = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what is finished of this run, after a stop of any kind.")
+        bool, typer.Option("--resume", help="Go on with what is finished of this run, also after a kill.")
     ] = False,
     keep_activations: Annotated[
         bool, typer.Option("--keep-activations", help="Leave the activations kept in OUT/activations, to count again.")

@@ -1,7 +1,7 @@
 """A folder of files that only grow, and a state that tells how much of them is finished.
 
-What is appended counts once the state says so, and the state is replaced in one step. So whatever happens in between,
-the folder is as it was at the last ``commit``.
+What is appended counts once the state says so, and the state is replaced in one step. So whatever happens to the
+process, the folder is as it was at the last ``commit``. Should the machine itself fail, checksums tell.
 """
 
 import json

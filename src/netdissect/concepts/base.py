@@ -30,6 +30,9 @@ class ConceptDataset(Protocol):
 
     ``concepts`` ascend by number and list every number that ``labels`` may return. All label maps have ``label_shape``
     (sh, sw); an image may have any size, and is squashed, never cropped, to the network's.
+
+    Several threads call ``image`` and ``labels`` at once, unless a dissection has no ``workers``: a file handle or a
+    buffer may not be shared between calls.
     """
 
     @property
