@@ -6,6 +6,7 @@ RUN/<layer>/tally.npz       the raw counts
 RUN/<layer>/top.parquet     a row per unit and rank: image, activation, position
 RUN/<layer>/top.npz         the maps of those (unit, image) pairs, and each unit's histogram
 RUN/images/                 the images shown, each once, small
+RUN/report/, activations/   its page, and what was kept of activations: others write and read these
 """
 
 import html
