@@ -165,12 +165,13 @@ def test_a_full_disk_is_told_and_keeps_what_is_finished(data, maps, tmp_path, mo
     def full(self, name, array, _actual=Journal.append):
         appended.append(name)
         if len(appended) == 40:
-            raise self._failure(OSError(28, "No space left on device"))
+            error = OSError(28, "No space left on device")
+            raise self._failure(error) from error
         _actual(self, name, array)
 
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", full)
-        with pytest.raises(NetdissectError, match="No space left on device; what was finished before is kept"):
+        with pytest.raises(NetdissectError, match="No space left on device; --resume goes on with what is finished"):
             dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "run", **OPTIONS)
     model = Falls(maps, at=0)
     result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +42,6 @@ class Journal:
         self.folder = folder
         self.state = read_state(folder) if (folder / STATE).is_file() else None
         self._finished: dict[str, tuple[int, int]] = {}
-        self._open: dict[str, BinaryIO] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if self.state is not None:
@@ -59,10 +58,9 @@ class Journal:
         """Adds an array's bytes to a file."""
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         try:
-            if name not in self._open:
-                # A file that no commit speaks of begins anew.
-                self._open[name] = (self.folder / name).open("ab" if name in self._finished else "wb")
-            self._open[name].write(data)
+            # A file that no commit speaks of begins anew. None stays open: there may be many.
+            with (self.folder / name).open("ab" if name in self._finished else "wb") as file:
+                file.write(data)
         except OSError as error:
             raise self._failure(error) from error
         length, checksum = self._finished.get(name, (0, 0))
@@ -71,20 +69,12 @@ class Journal:
     def commit(self, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Makes all that was appended count, with these facts about it."""
         try:
-            for file in self._open.values():
-                file.flush()
             write_npz(self.folder / STATE, {**description, "files": self._finished}, arrays)
         except OSError as error:
             raise self._failure(error) from error
 
-    def close(self) -> None:
-        """Closes the files; what was not committed does not count."""
-        for file in self._open.values():
-            with suppress(OSError):  # a full disk again; nothing that counts is lost
-                file.close()
-
     def _failure(self, error: OSError) -> NetdissectError:
-        return NetdissectError(f"{self.folder}: cannot be written: {one_line(error)}; what was finished before is kept")
+        return NetdissectError(f"{self.folder}: cannot be written: {one_line(error)}")
 
 
 def read_state(folder: Path) -> State:

@@ -124,7 +124,6 @@ class ActivationWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
-        self._journal.close()
 
 
 def kept_plan(folder: str | Path) -> dict[str, Any] | None:

@@ -140,7 +140,7 @@ def _write_tallies(path: Path, what: dict[str, Any], tallies: Mapping[str, Tally
     try:
         write_npz(path, {**what, "counted": counted}, arrays)
     except OSError as error:
-        raise NetdissectError(f"{path}: cannot be written: {one_line(error)}; what was finished is kept") from error
+        raise NetdissectError(f"{path}: cannot be written: {one_line(error)}") from error
 
 
 def _read_tallies(path: Path, what: dict[str, Any], tallies: dict[str, Tally]) -> int:

@@ -57,7 +57,7 @@ def run_into(
         if result is None:
             if not resume:
                 _empty(folder)
-            result = dissection.run(folder, resume=resume, progress=progress)
+            result = _run(dissection, folder, resume, progress)
             result.save(
                 out,
                 overwrite=overwrite,
@@ -69,6 +69,15 @@ def run_into(
             check_same_plan(folder, kept_plan(folder) or {}, dissection.plan)
         _put_away(folder, out / ACTIVATIONS, keep_activations)
     return result
+
+
+def _run(dissection: Dissection, folder: Path, resume: bool, progress: bool) -> Result:
+    try:
+        return dissection.run(folder, resume=resume, progress=progress)
+    except NetdissectError as error:
+        if isinstance(error.__cause__, OSError) and (folder / STATE).is_file():  # a full disk, say
+            raise NetdissectError(f"{error}; --resume goes on with what is finished") from error
+        raise
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def dissect(
         name: what to call the run.
         out: the directory in which to save the run, with its report. What is finished is kept beside it, in
             ``OUT.unfinished``, until all is. None: nothing is saved; what memory need not hold goes to a temporary
-            folder.
+            folder (``TMPDIR`` says where).
         overwrite: replace the run in ``out``, or an unfinished one.
         resume: go on with what is finished of the same run, if anything is.
         keep_activations: leave in ``out/activations`` what was kept of the activations (see ``KeptActivations``).
