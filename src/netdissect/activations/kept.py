@@ -26,6 +26,7 @@ from netdissect.activations.layout import (
     unpack_labels,
 )
 from netdissect.concepts.base import Labels
+from netdissect.engine.flags import count_rows
 from netdissect.engine.gather import Gathered
 from netdissect.engine.mask import ALIGNMENTS, unit_masks
 from netdissect.engine.rows import MapRows
@@ -102,7 +103,7 @@ class KeptActivations:
         counts, places, needed, kept = self._read_rows(layer, begin, end)
         bound = self.gathered(layer).bound.numpy()
         values = np.repeat(bound[places // self.layers[layer].height], needed.shape[1]).reshape(needed.shape)
-        np.place(values, needed, kept)
+        values.ravel()[np.flatnonzero(needed)] = kept  # several times faster than by the flags
         return MapRows(*map(torch.from_numpy, (counts, places, needed, values)))
 
     def map(self, layer: str, unit: int, image: int) -> Float32[np.ndarray, "h w"]:
@@ -175,7 +176,7 @@ class KeptActivations:
             so_far = ends[begin - 1] if begin else 0
             end = max(begin + 1, int(np.searchsorted(ends, so_far + _VALUES_AT_A_TIME, side="right")))
             _, places, needed, values = self._read_rows(layer, begin, end)
-            yield np.repeat(places // self.layers[layer].height, np.count_nonzero(needed, axis=1)), values
+            yield np.repeat(places // self.layers[layer].height, count_rows(needed)), values
             begin = end
 
     def _read_rows(self, layer: str, begin: int, end: int) -> tuple[np.ndarray, ...]:

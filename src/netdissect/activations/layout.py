@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from netdissect.concepts.base import Labels
+from netdissect.engine.flags import count_rows
 from netdissect.engine.gather import Gathered
 from netdissect.engine.histogram import Histogram
 from netdissect.engine.rows import MapRows
@@ -74,7 +75,7 @@ def unpack_labels(packed: bytes, dtype: np.dtype, label_shape: tuple[int, int]) 
 def rows_to_arrays(rows: MapRows) -> dict[str, np.ndarray]:
     """What is appended to each file of a layer: of each image how many rows and values, then these."""
     counts, places, needed, values = (tensor.cpu().numpy() for tensor in vars(rows).values())
-    needed_so_far = np.append(0, np.count_nonzero(needed, axis=1)).cumsum()
+    needed_so_far = np.append(0, count_rows(needed)).cumsum()
     value_counts = np.diff(needed_so_far[np.append(0, counts.cumsum())])
     return {
         "counts": np.stack([counts, value_counts], axis=1).astype(COUNT),

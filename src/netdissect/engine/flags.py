@@ -1,8 +1,8 @@
-"""Finding what is true among many flags."""
+"""Finding and counting what is true among many flags."""
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int32, Int64
 from torch import Tensor
 
 
@@ -16,3 +16,9 @@ def places_of(flags: Bool[Tensor, "a b"]) -> tuple[Int64[Tensor, " v"], Int64[Te
     line = place // flags.shape[1]
     place -= line * flags.shape[1]
     return torch.from_numpy(line), torch.from_numpy(place)
+
+
+def count_rows(flags: Bool[np.ndarray, "m w"]) -> Int32[np.ndarray, " m"]:
+    """How many are true in each row; several times faster than ``count_nonzero``."""
+    counts: np.ndarray = np.einsum("ij->i", flags.view(np.uint8), dtype=np.int32)
+    return counts
