@@ -309,3 +309,23 @@ def test_inference_mode_makes_no_difference(data, maps):
     expected = dissect(Recall(maps), "maps", data, **OPTIONS)["maps"]
     with torch.inference_mode():
         assert same(dissect(Recall(maps), "maps", data, **OPTIONS)["maps"], expected)
+
+
+def test_what_was_left_before_anything_was_finished_is_not_kept(data, maps, tmp_path):
+    folder = tmp_path / "run.unfinished"
+    folder.mkdir()
+    for name in ("lock", "layer9.values"):
+        (folder / name).write_bytes(b"left")
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, keep_activations=True, **OPTIONS)
+    assert not (tmp_path / "run" / "activations" / "layer9.values").exists()
+
+
+def test_every_step_is_told_from_its_start_to_its_end(data, maps, tmp_path):
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
+    kept, told = KeptActivations(tmp_path / "run" / "activations"), []
+    count(kept, Concepts(kept.concepts, kept.label_shape), on_progress=lambda *step: told.append(step))
+    assert told == [
+        *(("thresholds", done, 1) for done in (0, 1)),
+        *(("concepts", done, 42) for done in (0, 32, 42)),
+        *(("top images", done, 1) for done in (0, 1)),
+    ]

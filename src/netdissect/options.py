@@ -9,6 +9,7 @@ from torch import nn
 
 from netdissect.engine.batches import Preprocess
 from netdissect.engine.mask import ALIGNMENTS
+from netdissect.engine.parallel import MOST_WORKERS
 from netdissect.networks.load import Expected
 from netdissect.networks.running import device_of
 from netdissect.types import NetdissectError, one_line
@@ -100,5 +101,5 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
 def choose_workers(workers: int | None) -> int:
     """``None`` is half as many as there are cores, at most 8: the network needs the rest, and 8 threads feed a GPU."""
     if workers is None:
-        return min(8, max(1, (os.cpu_count() or 1) // 2))
+        return min(MOST_WORKERS, max(1, (os.cpu_count() or 1) // 2))
     return whole_number(workers, "number of workers", least=0)

@@ -36,7 +36,6 @@ from netdissect.types import NetdissectError, one_line
 #: Values read at a time while looking for thresholds.
 _VALUES_AT_A_TIME = 2**20
 
-
 #: Images whose rows are read together.
 _IMAGES_AT_A_TIME = 16
 

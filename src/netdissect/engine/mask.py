@@ -31,7 +31,6 @@ class Sampling:
 #: Pixels of masks worked on at a time, so that they stay in the cache.
 _CHUNK = 2**18
 
-
 #: Input length, output length and device to the sampling of one axis.
 Alignment = Callable[[int, int, torch.device], Sampling]
 

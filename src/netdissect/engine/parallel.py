@@ -9,6 +9,9 @@ from typing import TypeVar
 
 import torch
 
+#: Threads, at most, that work side by side: each takes memory.
+MOST_WORKERS = 8
+
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -36,6 +39,11 @@ def in_order(
                     waiting.append((following, threads.submit(function, following)))
         finally:
             threads.shutdown(wait=True, cancel_futures=True)
+
+
+def all_cores() -> int:
+    """Threads for work that has the machine to itself: as many as torch uses, at most ``MOST_WORKERS``."""
+    return min(MOST_WORKERS, torch.get_num_threads())
 
 
 @contextmanager

@@ -68,8 +68,10 @@ def select_rows(
 
 
 def _with_neighbours(over: Bool[Tensor, "m w"], row: Int64[Tensor, " m"], height: int) -> Bool[Tensor, "m w"]:
-    """Also true at the eight neighbours of what is true. Of each map's rows, those beside one with true values follow
-    one another here."""
+    """Also true at the eight neighbours of what is true.
+
+    Of each map's rows, those beside one with true values follow one another here.
+    """
     width = over.shape[1] + 2  # two dark columns between rows, so that all shifts are those of one long line
     line = functional.pad(over, (1, 1)).view(-1)
     beside = torch.zeros_like(line)

@@ -16,7 +16,7 @@ from netdissect.activations.journal import read_npz, write_npz
 from netdissect.activations.kept import KeptActivations
 from netdissect.engine.histogram import Histogram
 from netdissect.engine.mask import ALIGNMENTS
-from netdissect.engine.parallel import in_order, one_thread_per_operation
+from netdissect.engine.parallel import all_cores, in_order, one_thread_per_operation
 from netdissect.engine.tally import Concepts, Cover, Overlap, Tally, count_overlap
 from netdissect.engine.top import TopImages
 from netdissect.measure.collect import CHUNK_SECONDS, OnProgress
@@ -24,9 +24,6 @@ from netdissect.types import NetdissectError, one_line
 
 #: Images that are counted together, and the most label pixels these may have.
 _IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME = 32, 2**22
-
-#: Threads that count, at most: each takes memory.
-_MOST_WORKERS = 8
 
 #: Layers whose thresholds or top maps are read together: they take memory.
 _LAYERS_AT_A_TIME = 2
@@ -65,18 +62,20 @@ def count(
     the quantile is larger.
     """
     device = torch.device("cpu") if device is None or device.type == "mps" else device
-    workers = min(_MOST_WORKERS, torch.get_num_threads()) if workers is None else workers
+    workers = all_cores() if workers is None else workers
     few = min(workers, _LAYERS_AT_A_TIME)
     thresholds: dict[str, Tensor] = {}
+    on_progress("thresholds", 0, len(kept.layers))
     for layer, of_layer in in_order(lambda layer: kept.thresholds(layer, quantile), kept.layers, few, few):
-        on_progress("thresholds", len(thresholds), len(kept.layers))
         thresholds[layer] = torch.from_numpy(of_layer).to(device)
-    on_progress("thresholds", len(kept.layers), len(kept.layers))
+        on_progress("thresholds", len(thresholds), len(kept.layers))
     tallies = _tallies(kept, concepts, thresholds, device, resume, chunk_seconds, align, workers, on_progress)
-    measured = {}
+    measured: dict[str, Measurement] = {}
+    on_progress("top images", 0, len(kept.layers))
     for layer, maps in in_order(kept.top_maps, kept.layers, few, few):
         gathered, of_units = kept.gathered(layer), torch.from_numpy(maps)
         measured[layer] = Measurement(thresholds[layer], tallies[layer], gathered.top, of_units, gathered.histogram)
+        on_progress("top images", len(measured), len(kept.layers))
     return measured
 
 
@@ -110,15 +109,16 @@ def _tallies(
 
     written = time.monotonic()
     begins = range(counted, len(kept), together)
+    on_progress("concepts", counted, len(kept))
     with one_thread_per_operation():
         for begin, (cover, overlaps) in in_order(count_some, begins, workers, workers + 1):
-            on_progress("concepts", begin, len(kept))
-            if resume and time.monotonic() - written >= chunk_seconds:
-                _write_tallies(noted, what, tallies, begin)
-                written = time.monotonic()
             for layer, tally in tallies.items():
                 tally.add(cover, overlaps[layer])
-    on_progress("concepts", len(kept), len(kept))
+            counted = min(begin + together, len(kept))
+            if resume and time.monotonic() - written >= chunk_seconds:
+                _write_tallies(noted, what, tallies, counted)
+                written = time.monotonic()
+            on_progress("concepts", counted, len(kept))
     return tallies
 
 

@@ -55,7 +55,7 @@ def run_into(
     with _alone(folder):
         result = _finished(dissection, out, overwrite) if resume else None
         if result is None:
-            if not resume:
+            if not (resume and (folder / STATE).is_file()):
                 _empty(folder)
             result = _run(dissection, folder, resume, progress)
             result.save(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from netdissect.activations import ActivationWriter, KeptActivations, kept_plan
 from netdissect.engine.batches import Reader
-from netdissect.engine.parallel import in_order
+from netdissect.engine.parallel import all_cores, in_order
 from netdissect.engine.tally import Concepts
 from netdissect.measure import CHUNK_SECONDS, Measurement, OnProgress, collect, count
 from netdissect.networks.load import LoadedModel
@@ -147,7 +147,7 @@ def _shown_images(reader: Reader, results: Mapping[str, LayerResult], on_progres
         return ShownImage(reader.data.image_name(index), buffer.getvalue())
 
     shown: dict[int, ShownImage] = {}
-    workers = torch.get_num_threads() if reader.workers else 0  # the network is done: all cores are free
+    workers = all_cores() if reader.workers else 0  # the network is done: all cores are free
     for index, of_index in in_order(picture, indices.tolist(), workers, 2 * workers):
         shown[index] = of_index
         on_progress("pictures", len(shown), len(indices))
