@@ -57,3 +57,15 @@ class _Lookup(nn.Module):
     def forward(self, images):
         color = (images[:, :2, 0, 0] * 255).round().long()
         return self.activations[color[:, 0] + 256 * color[:, 1]]
+
+
+class Runs(nn.Module):
+    """A network whose layer ``maps`` returns ``make(images)``."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.maps = nn.Identity()
+        self.make = make
+
+    def forward(self, images):
+        return self.maps(self.make(images))

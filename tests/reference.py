@@ -24,33 +24,52 @@ def neighbours(position, length, out):
     return first, min(first + 1, length - 1), place - first
 
 
+def anchored(centres, pixels):
+    """As ``neighbours``, where input positions lie at ``centres`` on an axis of ``pixels`` image pixels."""
+
+    def neighbours_there(position, length, out):
+        place = Fraction(2 * position + 1, 2) * pixels / out - Fraction(1, 2)
+        places = [Fraction(centre) for centre in centres]
+        if place <= places[0]:
+            return 0, 0, Fraction(0)
+        for first in range(length - 1):
+            if places[first] <= place < places[first + 1]:
+                return first, first + 1, (place - places[first]) / (places[first + 1] - places[first])
+        return length - 1, length - 1, Fraction(0)
+
+    return neighbours_there
+
+
 def between(first, second, weight):
     first, second, weight = np.float32(first), np.float32(second), np.float32(float(weight))
     return first + weight * (second - first)
 
 
-def mask(map_, level, shape):
-    """Booleans ``shape``: where the bilinear interpolation of ``map_`` is greater than ``level``."""
+def mask(map_, level, shape, rows=neighbours, columns=neighbours):
+    """Booleans ``shape``: where the bilinear interpolation of ``map_`` is greater than ``level``.
+
+    ``rows`` and ``columns`` tell between which input positions an output position lies.
+    """
     height, width = map_.shape
     result = np.zeros(shape, dtype=bool)
     for y in range(shape[0]):
-        top, bottom, down = neighbours(y, height, shape[0])
+        top, bottom, down = rows(y, height, shape[0])
         for x in range(shape[1]):
-            left, right, across = neighbours(x, width, shape[1])
+            left, right, across = columns(x, width, shape[1])
             upper = between(map_[top, left], map_[top, right], across)
             lower = between(map_[bottom, left], map_[bottom, right], across)
             result[y, x] = between(upper, lower, down) > np.float32(level)
     return result
 
 
-def exact_upsample(map_, shape):
+def exact_upsample(map_, shape, rows=neighbours, columns=neighbours):
     """Bilinear interpolation in fractions, without any rounding."""
     height, width = map_.shape
     result = np.zeros(shape, dtype=object)
     for y in range(shape[0]):
-        top, bottom, down = neighbours(y, height, shape[0])
+        top, bottom, down = rows(y, height, shape[0])
         for x in range(shape[1]):
-            left, right, across = neighbours(x, width, shape[1])
+            left, right, across = columns(x, width, shape[1])
             corners = [[Fraction(float(map_[row, column])) for column in (left, right)] for row in (top, bottom)]
             upper, lower = (pair[0] * (1 - across) + pair[1] * across for pair in corners)
             result[y, x] = upper * (1 - down) + lower * down

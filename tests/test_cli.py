@@ -109,6 +109,35 @@ def test_dissect_writes_a_run_and_prints_it(place, run):
     assert len(about["model"]["weights_sha256"]) == 64
 
 
+def test_what_the_network_is_fed(place, run):
+    """A gray network fed 0..255, with the defaults of these; the page says so."""
+    (place / "gray.py").write_text("from torch import nn\ndef gray():\n    return nn.Sequential(nn.Conv2d(1, 4, 3))\n")
+    command = ("dissect", "gray.py:gray", "--layer", "0", "--data", "data", "--size", "32", "--quantile", "0.2")
+    status, _, err = run(*command, "--input", "gray", "--range", "255", "--out", "run")
+    assert status == 0, err
+    options = json.loads((place / "run" / "run.json").read_text())["about"]["options"]
+    assert (options["channels"], options["value_range"], options["std"]) == ("gray", 255, [1.0])
+    assert options["mean"] == pytest.approx([0.449 * 255])
+    assert "gray, 0 to 255" in (place / "run" / "report" / "index.html").read_text()
+    for arguments, said in (
+        (("--input", "hsv"), "no input 'hsv': it is rgb, bgr, gray"),
+        (("--range", "2"), "no range 2: white is 1 or 255"),
+        (("--input", "gray", "--mean", "0.1,0.2,0.3"), "mean is one number, not 3"),
+    ):
+        status, out, err = run(*command, *arguments, "--out", "other")
+        assert (status, out) == (2, "") and said in err and err.count("\n") == 1
+    assert not (place / "other").exists()
+
+
+def test_a_whole_network_in_a_pickle(place, run):
+    torch.save(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)), "whole.pth")
+    command = ("dissect", "whole.pth", "--layer", "0", "--data", "data", "--size", "32", "--quantile", "0.2")
+    status, _, err = run(*command, "--out", "run")
+    assert status == 2 and err.count("\n") == 1 and "whole.pth: refused" in err and "--trust-pickle" in err
+    status, out, _ = run(*command, "--out", "run", "--trust-pickle")
+    assert status == 0 and "run: whole.pth on 6 images" in out
+
+
 def test_summary_as_json_is_one_value_and_nothing_else(place, run):
     run(*DISSECT, "--out", "run")
     status, out, err = run("summary", "run", "--json")
@@ -127,14 +156,23 @@ def test_summary_as_json_is_one_value_and_nothing_else(place, run):
 def test_layers_lists_what_can_be_dissected(place, run):
     status, out, _ = run("layers", "net.py:small", "--size", "32x48", "--json")
     assert status == 0
+    field = {"field": {"size": 5, "step": 4, "first": 2}, "no_field": None}
     assert json.loads(out) == [
-        {"name": "conv", "type": "Conv2d", "shape": [6, 7, 11], "units": 6, "field": None},
-        {"name": "relu", "type": "ReLU", "shape": [6, 7, 11], "units": 6, "field": None},
-        {"name": "head", "type": "Linear", "shape": [3], "units": 3, "field": None},
+        {"name": "conv", "type": "Conv2d", "shape": [6, 7, 11], "units": 6, "layout": "nuhw", **field},
+        {"name": "relu", "type": "ReLU", "shape": [6, 7, 11], "units": 6, "layout": "nuhw", **field},
+        {
+            "name": "head",
+            "type": "Linear",
+            "shape": [3],
+            "units": 3,
+            "layout": "nu",
+            "field": None,
+            "no_field": "a vector",
+        },
     ]
     status, out, _ = run("layers", "net.py:small", "--model-arg", "units=9")
     assert status == 0
-    assert re.search(r"relu +ReLU +9 +9x55x55", out)
+    assert re.search(r"relu +ReLU +9 +55x55 +5 +4 +2", out)
 
 
 def test_report_is_written_again_elsewhere(place, run):
@@ -168,9 +206,9 @@ BAD = {
     "unknown function": ([], ["net.py:smal"], "did you mean small"),
     "unknown layer": (["--layer", "rel"], [], "no layer 'rel'; did you mean relu"),
     "layer named twice": (["--layer", "relu", "--layer", "relu"], [], "relu is named twice"),
-    "layer that is no map": (["--layer", "lstm"], [], "layer lstm returns a tuple"),
-    "layer without use": (["--layer", "unused"], [], "layer unused is not used"),
-    "layer called twice": (["--model-arg", "twice=True"], [], "layer relu is called more than once"),
+    "layer that is no map": (["--layer", "lstm"], [], "layer lstm has several tensors: name lstm[0] or lstm[1][0]"),
+    "layer without use": (["--layer", "unused"], [], "layer unused is not called"),
+    "layer called twice": (["--model-arg", "twice=True"], [], "relu is called 2 times in a pass: name relu#0 or"),
     "NaN": (["--model-arg", "broken=True", "--layer", "head", "--batch-size", "4"], [], "layer head has NaN or infinite activations on image 4.png"),  # noqa: E501
     "wrong argument": (["--model-arg", "depth=3"], [], "unexpected keyword argument 'depth'"),
     "argument without value": (["--model-arg", "depth"], [], "not key=value"),

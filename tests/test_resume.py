@@ -9,7 +9,7 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect
+from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect, load_model
 from netdissect.concepts.base import Labels
 from netdissect.engine.tally import Concepts, Tally
 from netdissect.measure import count
@@ -27,15 +27,15 @@ class Killed(BaseException):
 
 
 class Falls(Recall):
-    """Is killed at a given pass."""
+    """Is killed at a given pass; that of one image, which is watched before, does not count."""
 
     def __init__(self, activations, at):
         super().__init__(activations)
         self.at, self.passes = at, 0
 
     def forward(self, images):
-        self.passes += 1
-        if self.passes == self.at:
+        self.passes += len(images) > 1
+        if len(images) > 1 and self.passes == self.at:
             raise Killed
         return super().forward(images)
 
@@ -118,7 +118,7 @@ def test_resume_where_nothing_was_begun_and_where_all_is_done(data, maps, tmp_pa
         ({"seed": 3}, "options seed is 0, here 3"),
         ({"model": "other"}, "weights_sha256 is"),
         ({"data": "other"}, "data fingerprint is memory, here other"),
-        ({"layers": "maps1"}, "layers is"),
+        ({"layers": "maps1"}, "layers maps is only there; layers maps1 is only here"),
     ],
 )
 def test_another_run_is_not_resumed(changes, message, finished, data, maps, tmp_path, every_batch_is_a_chunk):
@@ -136,6 +136,29 @@ def test_another_run_is_not_resumed(changes, message, finished, data, maps, tmp_
         data.fingerprint = lambda: "other"
     with pytest.raises(NetdissectError, match=message):
         dissect(model, changes.get("layers", "maps"), data, out=out, resume=True, **options)
+
+
+def test_a_network_built_in_another_way_is_another_run(data, tmp_path):
+    """Though its weights are the same."""
+    spec, options = f"{__file__}:strided", {**OPTIONS, "out": tmp_path / "run"}
+    dissect(load_model(spec), "0", data, **options)
+    assert dissect(load_model(spec), "0", data, resume=True, **options).about["model"]["arguments"] == {}
+    with pytest.raises(NetdissectError, match=r"model arguments is {}, here {'dilation': '2'}"):
+        dissect(load_model(spec, arguments={"dilation": 2}), "0", data, resume=True, **options)
+
+
+def test_a_network_that_looks_elsewhere_is_another_run(data, tmp_path):
+    options = {**OPTIONS, "out": tmp_path / "run"}
+    network = strided()
+    dissect(network, "0", data, **options)
+    network[0].padding, network[0].dilation = (0, 0), (1, 1)  # what it returns has the same shape
+    with pytest.raises(NetdissectError, match="is not resumed: layers 0 is another"):
+        dissect(network, "0", data, resume=True, **options)
+
+
+def strided(dilation=1):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 2, 2, 2, padding=dilation - 1 or (1, 1), dilation=dilation + 1))
 
 
 def test_an_unfinished_run_is_not_thrown_away_unasked(data, maps, tmp_path, every_batch_is_a_chunk):
@@ -207,6 +230,8 @@ def test_masks_of_kept_maps_are_those_of_whole_maps(data, maps, tmp_path):
     assert lit
     with pytest.raises(NetdissectError, match="values of unit 0 were kept above"):
         kept.mask("maps", 0, 0, float(kept.gathered("maps").bound[0]) - 1)
+    with pytest.raises(NetdissectError, match="no alignment 'diagonal'"):
+        kept.mask("maps", 0, 0, levels[0], align="diagonal")
     for image in (-1, 42):
         with pytest.raises(NetdissectError, match="has images 0 to 41, not"):
             kept.map("maps", 0, image)
@@ -223,7 +248,7 @@ def test_damaged_activations_are_refused(data, maps, tmp_path):
         file.write_bytes(file.read_bytes()[:-5])
         with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
             KeptActivations(folder)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 2
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 3
 
 
 class Unreadable(MemoryDataset):

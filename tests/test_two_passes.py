@@ -10,7 +10,8 @@ import torchvision
 from torch import nn
 
 from netdissect import dissect, open_dataset
-from netdissect.engine.mask import unit_masks
+from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.networks.receptive import Field
 from tests import reference
 from tests.shared import SHARED, needs_shared
 
@@ -53,7 +54,7 @@ class Recorder(nn.Module):
         return self.network(images)
 
 
-def two_passes(maps, labels, concepts, quantile):
+def two_passes(maps, labels, concepts, quantile, align):
     """Thresholds by sorting all values, then counts of dense masks, image by image."""
     units = maps.shape[1]
     thresholds = torch.tensor(
@@ -62,7 +63,7 @@ def two_passes(maps, labels, concepts, quantile):
     intersection = np.zeros((units, len(concepts)), dtype=np.int64)
     concept_area = np.zeros(len(concepts), dtype=np.int64)
     for of_image, image_labels in zip(maps, labels, strict=True):
-        lit = unit_masks(of_image, thresholds, image_labels.maps.shape[1:]).numpy()
+        lit = unit_masks(of_image, thresholds, image_labels.maps.shape[1:], align).numpy()
         for column, concept in enumerate(concepts):
             carried = reference.carries(image_labels, concept.number)
             concept_area[column] += carried.sum()
@@ -82,10 +83,15 @@ def test_one_pass_equals_two(name, held, monkeypatch):
     result = dissect(recorder, names, data, size=SIZE, quantile=QUANTILE, batch_size=8, seed=5, progress=False)
     order = np.random.default_rng(5).permutation(IMAGES)
     for layer in names:
-        maps = torch.empty_like(torch.cat(recorder.maps[layer]))
-        maps[torch.from_numpy(order)] = torch.cat(recorder.maps[layer])
+        field = Field.from_plain(result.about["layers"][layer]["field"])
+        align = alignment_of("receptive", field, (SIZE, SIZE))
+        of_batches = torch.cat(
+            recorder.maps[layer][2:]
+        )  # two images come first, to be watched, and to try channels-last
+        maps = torch.empty_like(of_batches)
+        maps[torch.from_numpy(order)] = of_batches
         found, labels = result[layer], [data.labels(index) for index in range(IMAGES)]
-        thresholds, intersection, concept_area = two_passes(maps, labels, found.concepts, QUANTILE)
+        thresholds, intersection, concept_area = two_passes(maps, labels, found.concepts, QUANTILE, align)
         assert np.array_equal(found.thresholds, thresholds)
         assert np.array_equal(found.intersection, intersection)
         assert np.array_equal(found.concept_area, concept_area)
@@ -126,15 +132,15 @@ def test_the_precision_is_stated_and_used(precision):
     class Network(nn.Module):
         def __init__(self):
             super().__init__()
-            self.maps = nn.Conv2d(3, 4, 3)
+            self.conv, self.maps = nn.Conv2d(3, 4, 3), nn.Identity()
 
         def forward(self, images):
-            out = self.maps(images)
+            out = self.conv(images)
             seen.append(out.dtype)
-            return out
+            return self.maps(out)
 
     torch.manual_seed(0)
     result = dissect(Network(), "maps", size=32, limit=8, quantile=0.1, precision=precision, progress=False)
     assert result.about["options"]["precision"] == precision
-    assert set(seen) == {getattr(torch, precision)}
+    assert set(seen[2:]) == {getattr(torch, precision)}  # what comes before the batches is in full precision
     assert result["maps"].thresholds.dtype == np.float32

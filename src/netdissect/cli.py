@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from netdissect.printing import print_summary, print_table
+from netdissect.printing import print_layers, print_summary
 from netdissect.types import NetdissectError, one_line
 
 if TYPE_CHECKING:
+    from netdissect.networks.layers import LayerInfo
     from netdissect.networks.load import LoadedModel
     from netdissect.results import Result
 
@@ -29,7 +30,8 @@ ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="torchvision:NAME, timm:NAME, package.module:callable or file.py:callable.",
+        help="torchvision:NAME, timm:NAME, timm:hf-hub:OWNER/NAME, transformers:OWNER/NAME, netdissect:caffenet, "
+        "package.module:callable, file.py:callable, or, with --trust-pickle, a file with a whole pickled network.",
         show_default=False,
     ),
 ]
@@ -41,17 +43,28 @@ WeightsOption = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|DEFAULT",
-        help="Weights: a .safetensors or torch file, or DEFAULT for those the library publishes.",
+        help="Weights: a .safetensors, torch or .caffemodel file, or DEFAULT for those the library publishes.",
     ),
 ]
 TrustOption = Annotated[
     bool,
-    typer.Option("--trust-pickle", help="Unpickle weights that may run code. Only if you trust where they come from."),
+    typer.Option("--trust-pickle", help="Unpickle files, which may run any code. Only if you trust their source."),
 ]
 SizeOption = Annotated[
     str | None,
     typer.Option(
         metavar="S|HxW", help="Image pixels; images are squashed to it. Default: what the weights tell, or 224."
+    ),
+]
+InputOption = Annotated[
+    str | None,
+    typer.Option("--input", metavar="rgb|bgr|gray", help="Channels of images. Default: what the weights tell, or rgb."),
+]
+LayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="nuhw|nhwu|ntu|nu",
+        help="Dimensions of layers' outputs: n images, u units, h w positions, t tokens. Default: inferred.",
     ),
 ]
 SeedOption = Annotated[
@@ -114,23 +127,30 @@ def layers(
     weights: WeightsOption = None,
     trust_pickle: TrustOption = False,
     size: SizeOption = None,
+    channels: InputOption = None,
+    layout: LayoutOption = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="How many levels of nested modules to show. Default: what fits a screen.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Lists the layers that can be dissected, with the shape of their output, in the order in which they finish."""
-    from netdissect.networks.layers import list_layers
+    """Lists the layers that can be dissected: units, positions, and receptive fields in image pixels.
 
+    A field's first is the centre of the first position, counting from 0. In names, #1 is a module's second call in a
+    pass, @heads what attention heads give, [0] one of several tensors; NAME@input is what a module is given.
+    """
+    from netdissect.networks.layers import list_layers
+    from netdissect.networks.layouts import check_layout
+    from netdissect.options import choose_preprocess
+
+    check_layout(layout)
     loaded = _load(model, model_arg, weights, trust_pickle)
-    found = list_layers(loaded.model, _size(size) or loaded.expected.size or (224, 224))
+    fed = choose_preprocess(loaded.expected, _size(size), None, None, channels, None)
+    found = list_layers(loaded.model, fed.size, channels=fed.channel_count, layout=layout)
     if as_json:
-        # "field" is the receptive field; null, since no fields are traced yet.
-        rows = [
-            {"name": i.name, "type": i.type, "shape": list(i.shape), "units": i.units, "field": None} for i in found
-        ]
-        print(json.dumps(rows))
-        return
-    print_table(
-        ["layer", "type", "units", "output"], [[i.name, i.type, i.units, "x".join(map(str, i.shape))] for i in found]
-    )
+        print(json.dumps([_plain_layer(info) for info in found]))
+    else:
+        print_layers(found, depth)
 
 
 @app.command(
@@ -139,7 +159,12 @@ def layers(
 def dissect(
     model: ModelArgument,
     layer: Annotated[
-        list[str], typer.Option(metavar="NAME", help="A layer, as 'netdissect layers' names it; repeat for more.")
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="A layer, as 'netdissect layers' names it, a pattern of them ('layer*.2'; * is anything but a dot, ** "
+            "anything), or paper, for those the paper dissects; repeat for more.",
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.")],
     data: Annotated[
@@ -155,15 +180,32 @@ def dissect(
         float, typer.Option(help="Fraction of all positions at which a unit exceeds its threshold.")
     ] = 0.005,
     iou: Annotated[float, typer.Option(help="A unit whose IoU with its concept is greater is a detector.")] = 0.04,
-    align: Annotated[str, typer.Option(help="How a map lies on the image: stretch.")] = "stretch",
+    align: Annotated[
+        str,
+        typer.Option(
+            metavar="receptive|stretch",
+            help="How a map lies on the image: each position at the centre of its receptive field, or stretched. "
+            "Layers without such a field are stretched.",
+        ),
+    ] = "receptive",
+    layout: LayoutOption = None,
     size: SizeOption = None,
     mean: Annotated[
         str | None,
         typer.Option(
-            metavar="M|R,G,B", help="Channel means of RGB in 0..1. Default: what the weights tell, or ImageNet's."
+            metavar="M|R,G,B",
+            help="Channel means, in --input's order and in --range. Default: what the weights tell, or ImageNet's.",
         ),
     ] = None,
-    std: Annotated[str | None, typer.Option(metavar="S|R,G,B", help="Channel deviations, likewise.")] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(metavar="S|R,G,B", help="Channel deviations, likewise; with --range 255 the default is 1."),
+    ] = None,
+    channels: InputOption = None,
+    value_range: Annotated[
+        int | None,
+        typer.Option("--range", metavar="1|255", help="What white is. Default: what the weights tell, or 1."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 32,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.")] = "auto",
     categories: Annotated[
@@ -205,9 +247,12 @@ def dissect(
         "quantile": quantile,
         "iou_threshold": iou,
         "align": align,
+        "layout": layout,
         "size": _size(size),
         "mean": _numbers(mean, "--mean"),
         "std": _numbers(std, "--std"),
+        "channels": channels,
+        "value_range": value_range,
         "batch_size": batch_size,
         "device": device,
         "precision": precision,
@@ -268,6 +313,18 @@ def _load(
     return load_model(
         spec, arguments=parse_arguments(arguments or []), weights=weights, trust_pickle=trust_pickle, seed=seed
     )
+
+
+def _plain_layer(info: "LayerInfo") -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "type": info.type,
+        "shape": list(info.shape),
+        "units": info.units,
+        "layout": info.layout.name,
+        "field": None if info.field is None else info.field.summary(),
+        "no_field": info.no_field or None,
+    }
 
 
 def _interrupted(out: Path) -> NoReturn:

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from netdissect.engine.batches import Preprocess
-from netdissect.engine.mask import ALIGNMENTS
+from netdissect.engine.mask import check_alignment
 from netdissect.engine.parallel import MOST_WORKERS
-from netdissect.networks.load import Expected
+from netdissect.networks.expected import CHANNELS, IMAGENET, VALUE_RANGES, Expected
 from netdissect.networks.running import device_of
 from netdissect.types import NetdissectError, one_line
 
@@ -39,29 +39,50 @@ def choose_preprocess(
     size: int | tuple[int, int] | None,
     mean: float | Sequence[float] | None,
     std: float | Sequence[float] | None,
+    channels: str | None = None,
+    value_range: int | None = None,
 ) -> Preprocess:
-    """What the caller says, else what the weights tell, else ImageNet's."""
-    default = Preprocess()
+    """What the caller says, else what the weights tell, else ImageNet's.
+
+    What the weights tell for other channels is put in order, or averaged for gray. For another range than theirs the
+    mean is scaled, and the deviation is the default: ImageNet's for values up to 1, and 1 for those up to 255, from
+    which Caffe's networks, the usual ones of that range, only subtract a mean.
+    """
+    channels, value_range = _channels(channels, value_range, expected)
+    expected, default = (told.converted(channels, value_range) for told in (expected, IMAGENET))
+    assert default.size and default.mean  # ImageNet's are known
+    count = CHANNELS[channels]
     if size is None:
         pair = expected.size or default.size
     else:
         height, width = size if isinstance(size, Sequence) and len(size) == 2 else (size, size)
         pair = (whole_number(height, "height of images"), whole_number(width, "width of images"))
-    deviation = _three_channels(std, "std") or expected.std or default.std
+    average = _per_channel(mean, count, "mean") or expected.mean or default.mean
+    deviation = _per_channel(std, count, "std") or expected.std or default.std or (1.0,) * count
     if min(deviation) <= 0:
         raise NetdissectError(f"a standard deviation of {min(deviation)} cannot be divided by")
-    return Preprocess(pair, _three_channels(mean, "mean") or expected.mean or default.mean, deviation)
+    return Preprocess(pair, average, deviation, channels, value_range)
 
 
-def _three_channels(values: float | Sequence[float] | None, what: str) -> tuple[float, float, float] | None:
-    """One number for all channels, or three."""
+def _channels(channels: str | None, value_range: int | None, expected: Expected) -> tuple[str, int]:
+    channels = expected.channels or "rgb" if channels is None else channels
+    value_range = expected.value_range or 1 if value_range is None else value_range
+    if channels not in CHANNELS:
+        raise NetdissectError(f"no input {channels!r}: it is {', '.join(CHANNELS)}")
+    if value_range not in VALUE_RANGES:
+        raise NetdissectError(f"no range {value_range!r}: white is {' or '.join(map(str, VALUE_RANGES))}")
+    return channels, int(value_range)
+
+
+def _per_channel(values: float | Sequence[float] | None, count: int, what: str) -> tuple[float, ...] | None:
+    """One number for all of ``count`` channels, or one for each."""
     if values is None:
         return None
     numbers = [real_number(value, what) for value in (values if isinstance(values, Sequence) else [values])]
-    if len(numbers) not in (1, 3):
-        raise NetdissectError(f"{what} is one number or three, not {len(numbers)}")
-    red, green, blue = numbers if len(numbers) == 3 else numbers * 3
-    return (red, green, blue)
+    if len(numbers) not in (1, count):
+        known = "one number" if count == 1 else "one number or three"
+        raise NetdissectError(f"{what} is {known}, not {len(numbers)}")
+    return tuple(numbers if len(numbers) == count else numbers * count)
 
 
 def check_options(quantile: float, iou_threshold: float, align: str) -> None:
@@ -70,8 +91,7 @@ def check_options(quantile: float, iou_threshold: float, align: str) -> None:
         raise NetdissectError(f"a quantile of {quantile} is not between 0 and 1")
     if not 0 <= iou_threshold < 1:
         raise NetdissectError(f"an IoU threshold of {iou_threshold} is not in 0..1")
-    if align not in ALIGNMENTS:
-        raise NetdissectError(f"no alignment {align!r}: it is {' or '.join(ALIGNMENTS)}")
+    check_alignment(align)
 
 
 def choose_device(model: nn.Module, device: str | torch.device | None) -> torch.device:

@@ -1,12 +1,19 @@
 """Results and tables as text on standard output."""
 
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.networks.layers import LayerInfo
     from netdissect.results import LayerResult, Result
 
 #: How many of a layer's units a summary names.
 BEST_SHOWN = 10
+
+#: How many layers are listed unless more are asked for.
+MOST_LAYERS = 60
 
 
 def print_summary(result: "Result") -> None:
@@ -14,16 +21,19 @@ def print_summary(result: "Result") -> None:
     model, data = result.about["model"], result.about["data"]
     print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
     for layer in result.layers.values():
-        _print_layer(layer)
+        _print_layer(layer, result.about["layers"][layer.layer])
     for note in result.notes:
         print(f"\nnote: {note}")
     print()
 
 
-def _print_layer(layer: "LayerResult") -> None:
+def _print_layer(layer: "LayerResult", told: Mapping[str, Any]) -> None:
+    from netdissect.results import layer_in_words  # here, so that --help does not wait for pandas
+
     counts = layer.summary()
     by_label, by_category = counts["by_label"], counts["by_category"]
     print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
+    print(f"{layer_in_words(told)}\n")
     rows: list[list[Any]] = []
     for category in layer.categories:
         label, every = (way["categories"][category] for way in (by_label, by_category))
@@ -41,6 +51,52 @@ def _print_layer(layer: "LayerResult") -> None:
     print_table(["unit", "concept", "category", "IoU", "ceiling"], best)
 
 
+def print_layers(layers: Sequence["LayerInfo"], depth: int | None = None) -> None:
+    """A tree of layers, to ``depth`` levels; without it, as many levels as ``MOST_LAYERS`` lines hold."""
+    tree = list(_tree(layers))
+    deepest = max((level for level, _ in tree), default=1)
+    if depth is None:
+        fits = [at_most for at_most in range(2, deepest + 1) if sum(n <= at_most for n, _ in tree) <= MOST_LAYERS]
+        depth = max(fits, default=1)
+    rows = [
+        ["  " * (level - 1) + info.name, info.type, info.units, *_positions(info)]
+        for level, info in tree
+        if level <= depth
+    ]
+    print_table(["layer", "type", "units", "positions", "field", "step", "first"], rows)
+    for reason, count in Counter(info.no_field for _, info in tree if info.no_field and info.shape[1:]).items():
+        print(f"\n{count} without a field, which are stretched over the image: {reason}")
+    if len(rows) < len(tree):
+        print(f"\n{len(tree) - len(rows)} more are nested deeper: --depth {deepest} shows all")
+
+
+def _tree(layers: Sequence["LayerInfo"]) -> Iterator[tuple[int, "LayerInfo"]]:
+    """Each module before those nested in it, which finish earlier, with the level at which it is nested."""
+    names = {info.name for info in layers}
+    # Where a module begins is where the first of those in it ends.
+    begins: dict[str, int] = {}
+    for place, info in enumerate(layers):
+        for outer in _outer_names(info.name):
+            begins.setdefault(outer, place)
+    for info in sorted(layers, key=lambda info: [(begins[outer], outer) for outer in _outer_names(info.name)]):
+        yield sum(outer in names for outer in _outer_names(info.name)), info
+
+
+def _outer_names(name: str) -> list[str]:
+    """``a``, ``a.b`` and ``a.b.c`` of ``a.b.c``."""
+    parts = name.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _positions(info: "LayerInfo") -> list[Any]:
+    """Height and width of the maps, and of the receptive field its size, step and first centre."""
+    grid = "x".join(map(str, info.shape[1:]))
+    if info.field is None:
+        return [grid, "", "", ""]
+    field = info.field.summary()
+    return [grid, *("x".join(map(str, pair)) if isinstance(pair, list) else pair for pair in field.values())]
+
+
 def print_table(header: list[str], rows: list[list[Any]]) -> None:
     """Aligned columns; numbers to the right."""
     from rich import box
@@ -53,6 +109,7 @@ def print_table(header: list[str], rows: list[list[Any]]) -> None:
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    console = Console(markup=False, highlight=False, emoji=False)
     # A pipe has no width: lines there are as long as they need to be.
-    console.print(table, width=None if console.is_terminal else 400)
+    width = None if sys.stdout.isatty() else 400
+    console = Console(markup=False, highlight=False, emoji=False, width=width)
+    console.print(table)

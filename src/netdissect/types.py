@@ -4,6 +4,8 @@ Shape names, one letter each, in docstrings and annotations: ``n`` images, ``u``
 categories, ``h w`` a layer's positions, ``sh sw`` label pixels, ``H W`` image pixels.
 """
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: The categories of the paper, in the order of its figures. A dataset may have others.
@@ -38,6 +40,12 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     """The text of ``error`` on one line of at most ``limit`` characters; its type's name where it has no text."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def nearest(name: str, known: Sequence[str], count: int = 3) -> str:
+    """The known names most like ``name``, for an error: ``; did you mean a, b?``, empty if none is like it."""
+    close = difflib.get_close_matches(name, known, n=count, cutoff=0.5)
+    return f"; did you mean {', '.join(close)}?" if close else ""
 
 
 def sorted_categories(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """What is captured is what the layer returned, and the network is afterwards as it was before."""
 
+import copy
 from collections import OrderedDict
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ from torch import nn
 from netdissect import dissect
 from netdissect.concepts.base import Labels
 from netdissect.engine.capture import activation_maps, capture
-from netdissect.networks.running import forward
+from netdissect.networks.layouts import Layout
+from netdissect.networks.running import StopForward, forward
+from netdissect.networks.sources import Source
 from netdissect.types import Concept, NetdissectError
-from tests.planted import PLAIN, MemoryDataset, Recall
+from tests.planted import PLAIN, MemoryDataset, Recall, Runs
 
 CONCEPTS = (Concept(1, "a", "object"), Concept(2, "b", "part"))
 OPTIONS = {"size": PLAIN.size, "mean": PLAIN.mean, "std": PLAIN.std, "quantile": 0.2, "progress": False}
@@ -33,6 +37,19 @@ class Noise(MemoryDataset):
 
     def image(self, index):
         return Image.fromarray(np.random.default_rng(index).integers(0, 256, (8, 8, 3), dtype=np.uint8))
+
+
+def sources(names):
+    return {name: Source(name) for name in names}
+
+
+@contextmanager
+def captured(model, names):
+    """A dict that a forward pass fills with copies of what layers return."""
+    outputs = {}
+    with capture(model, sources(names), lambda layer, output: outputs.update({layer: output.clone()})) as passes:
+        passes.begin()
+        yield outputs
 
 
 def hooks(model):
@@ -56,18 +73,6 @@ class Changes(nn.Module):
         return x
 
 
-class Runs(nn.Module):
-    """A network whose layer ``maps`` returns ``make(images)``."""
-
-    def __init__(self, make):
-        super().__init__()
-        self.maps = nn.Identity()
-        self.make = make
-
-    def forward(self, images):
-        return self.maps(self.make(images))
-
-
 IN_PLACE = {
     "relu": nn.ReLU(inplace=True),
     "relu6": nn.ReLU6(inplace=True),
@@ -87,8 +92,8 @@ def test_captured_is_what_the_layer_returned(follower):
     expected = conv(images).detach()
     assert (expected < 0).any()
     model = nn.Sequential(conv, IN_PLACE[follower])
-    with torch.no_grad(), capture(model, ["0"]) as outputs:
-        model(images)
+    with captured(model, ["0", "1"]) as outputs:
+        forward(model, images)
     assert torch.equal(outputs["0"], expected)
 
 
@@ -107,8 +112,8 @@ def test_captured_is_what_a_residual_block_returned():
     torch.manual_seed(0)
     block, images = Block(), torch.randn(2, 3, 5, 5)
     expected = {"first": block.first(images).detach(), "second": block.second(images).detach()}
-    with torch.no_grad(), capture(block, ["first", "second"]) as outputs:
-        block(images.clone())
+    with captured(block, ["first", "second"]) as outputs:
+        forward(block, images.clone())
     assert all(torch.equal(outputs[name], expected[name]) for name in expected)
 
 
@@ -116,16 +121,16 @@ def test_two_names_of_one_value_are_captured_each_for_itself():
     model = nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(inplace=True)), nn.Identity())
     torch.manual_seed(0)
     images = torch.randn(2, 3, 5, 5)
-    with torch.no_grad(), capture(model, ["0.0", "0.1", "0", "1"]) as outputs:
-        model(images)
+    with captured(model, ["0.0", "0.1", "0", "1"]) as outputs:
+        forward(model, images)
     assert (outputs["0.0"] < 0).any() and torch.equal(outputs["0.0"].relu(), outputs["0.1"])
     assert torch.equal(outputs["0"], outputs["0.1"]) and torch.equal(outputs["1"], outputs["0.1"])
 
 
 def test_captured_carries_no_gradient():
     model = nn.Sequential(nn.Conv2d(3, 4, 1))
-    with capture(model, ["0"]) as outputs:
-        model(torch.zeros(1, 3, 2, 2))
+    with captured(model, ["0"]) as outputs, pytest.raises(StopForward):
+        model(torch.zeros(1, 3, 2, 2, requires_grad=True))
     assert not outputs["0"].requires_grad
 
 
@@ -164,10 +169,9 @@ def test_what_take_raises_is_not_the_networks_fault_and_is_not_caught_by_it():
         raise KeyError(layer)
 
     network = Forgives()
-    with capture(network, ["maps"]) as outputs:
-        outputs.take = take
+    with capture(network, sources(["maps"]), take) as passes:
         forward(network, torch.zeros(1, 3, 2, 2))
-    assert isinstance(outputs.failure, KeyError)
+    assert isinstance(passes.failure, KeyError)
 
 
 # Hooks.
@@ -176,7 +180,7 @@ def test_what_take_raises_is_not_the_networks_fault_and_is_not_caught_by_it():
 def test_hooks_are_gone_at_the_end():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())
     model[1].register_forward_hook(lambda *_: None)
-    with capture(model, ["0", "1"]):
+    with captured(model, ["0", "1"]):
         assert hooks(model) == 3
     assert hooks(model) == 1
 
@@ -184,28 +188,28 @@ def test_hooks_are_gone_at_the_end():
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), NetdissectError("no")])
 def test_hooks_are_gone_after_an_exception_in_the_block(error):
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())
-    with pytest.raises(type(error)), capture(model, ["0", "1"]):
+    with pytest.raises(type(error)), captured(model, ["0", "1"]):
         raise error
     assert hooks(model) == 0
 
 
 def test_hooks_are_gone_after_an_exception_in_the_network():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(5, 2, 1))
-    with pytest.raises(RuntimeError), capture(model, ["0", "1"]):
+    with pytest.raises(RuntimeError), captured(model, ["0", "1"]):
         model(torch.zeros(1, 3, 2, 2))
     assert hooks(model) == 0
 
 
 def test_hooks_are_gone_where_a_later_layer_is_unknown():
     model = nn.Sequential(nn.Conv2d(3, 4, 1))
-    with pytest.raises(AttributeError), capture(model, ["0", "there is none"]):
+    with pytest.raises(AttributeError), captured(model, ["0", "there is none"]):
         pass
     assert hooks(model) == 0
 
 
 def test_nothing_is_captured_after_the_block():
     model = nn.Sequential(nn.Conv2d(3, 4, 1))
-    with capture(model, ["0"]) as outputs:
+    with captured(model, ["0"]) as outputs:
         pass
     model(torch.zeros(1, 3, 2, 2))
     assert outputs == {}
@@ -292,9 +296,15 @@ def failure(model, layers=("maps",), data=None, **options):
 def test_layer_called_twice():
     shared = nn.Conv2d(3, 3, 1)
     model = nn.Sequential(OrderedDict(first=shared, middle=nn.ReLU(), again=shared))
-    assert "layer first is called more than once" in failure(model, ["first"])
-    assert "layer first is called more than once" in failure(model, ["middle", "first"])
-    assert dissect(model, ["middle"], memory(), **OPTIONS)["middle"].thresholds.shape == (3,)
+    said = "layer first is called 2 times in a pass: name first#0 or first#1"
+    assert said in failure(model, ["first"])
+    assert said in failure(model, ["middle", "first"])
+    both = dissect(model, ["first#0", "middle", "first#1"], Noise(), **OPTIONS)
+    apart = nn.Sequential(OrderedDict(first=shared, middle=nn.ReLU(), again=copy.deepcopy(shared)))
+    expected = dissect(apart, ["first", "middle", "again"], Noise(), **OPTIONS)
+    for name, other in {"first#0": "first", "middle": "middle", "first#1": "again"}.items():
+        assert same(both[name], expected[other])
+    assert not same(both["first#0"], both["first#1"])
 
 
 def test_layer_called_twice_in_a_later_batch_alone():
@@ -327,9 +337,9 @@ def test_passes_after_the_first_end_with_the_last_layer():
 
     model = Counts()
     dissect(model, ["maps"], memory(), **(OPTIONS | {"batch_size": 2}))
-    assert model.ends == 1
+    assert model.ends == 2  # the one that is watched, and that of the first batch
     model(torch.zeros(1, 3, 8, 8))
-    assert model.ends == 2
+    assert model.ends == 3
 
 
 def test_a_network_that_takes_no_channels_last_images():
@@ -354,7 +364,7 @@ def test_layer_that_is_not_used():
     model = Runs(lambda images: images)
     model.idle = nn.Conv2d(3, 2, 1)
     said = failure(model, ["maps", "idle"])
-    assert "layer idle is not used" in said
+    assert "layer idle is not called" in said
 
 
 def test_layer_that_is_not_used_in_a_later_batch():
@@ -363,44 +373,46 @@ def test_layer_that_is_not_used_in_a_later_batch():
     class Skips(nn.Module):
         def __init__(self):
             super().__init__()
-            self.maps = nn.Conv2d(3, 2, 1)
+            self.maps, self.passes = nn.Conv2d(3, 2, 1), 0
 
         def forward(self, images):
-            if images[0, 0, 0, 0] < 0.5 / 255:  # the batch of image 0
+            self.passes += 1
+            if self.passes < 3:
                 self.maps(images)
 
-    assert "layer maps is not used" in failure(Skips(), batch_size=2)
+    assert "layer maps is not used in every forward pass" in failure(Skips(), batch_size=2)
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda x: (x, x), "tuple"),
-        (lambda x: [x], "list"),
-        (lambda x: {"out": x}, "dict"),
-        (lambda x: None, "NoneType"),
-        (lambda x: x.flatten(2), "float32 (2,3,64) for 2 images"),
-        (lambda x: x[..., None], "float32 (2,3,8,8,1) for 2 images"),
-        (lambda x: x.mean(), "float32 () for 2 images"),
-        (lambda x: x[0], "float32 (3,8,8) for 2 images"),
-        (lambda x: x[:1], "float32 (1,3,8,8) for 2 images"),
-        (lambda x: torch.cat([x, x]), "float32 (4,3,8,8) for 2 images"),
-        (lambda x: x.flatten(2)[0].T, "float32 (64,3) for 2 images"),
-        (lambda x: x.long(), "int64 (2,3,8,8) for 2 images"),
-        (lambda x: x > 0, "bool (2,3,8,8) for 2 images"),
-        (lambda x: x.to(torch.complex64), "complex64 (2,3,8,8) for 2 images"),
-        (lambda x: x[:, :0], "(2,0,8,8)"),
-        (lambda x: x[:, :, :0], "(2,3,0,8)"),
-        (lambda x: x.flatten(1)[:, :0], "(2,0)"),
+        (lambda x: (x, x), "layer maps has several tensors: name maps[0] or maps[1]"),
+        (lambda x: {"a": x, "b": [x, x]}, "several tensors: name maps[a] or maps[b][0] or maps[b][1]"),
+        (lambda x: None, "layer maps returns no tensor"),
+        (lambda x: (), "layer maps returns no tensor"),
+        (lambda x: x.flatten(2), "float32 (1,3,64) for one image, whose last dimension is not units"),
+        (lambda x: x[..., None], "float32 (1,3,8,8,1) for one image, neither maps (n,u,h,w) or"),
+        (lambda x: x.mean(), "float32 () for one image, neither"),
+        (lambda x: x[0], "float32 (3,8,8) for one image, neither"),
+        (lambda x: x[:1], "float32 (1,3,8,8) for 2 images, not maps, units first (n,u,h,w)"),
+        (lambda x: torch.cat([x, x]), "float32 (2,3,8,8) for one image, neither"),
+        (lambda x: x.flatten(2)[0].T, "float32 (64,3) for one image, neither"),
+        (lambda x: x.long(), "int64 (1,3,8,8) for one image, neither"),
+        (lambda x: x > 0, "bool (1,3,8,8) for one image, neither"),
+        (lambda x: x.to(torch.complex64), "complex64 (1,3,8,8) for one image, neither"),
+        (lambda x: x.permute(0, 1, 3, 2), "float32 (1,3,8,8) for one image, not laid out as maps are"),
+        (lambda x: x[:, :0], "(1,0,8,8)"),
+        (lambda x: x[:, :, :0], "(1,3,0,8)"),
+        (lambda x: x.flatten(1)[:, :0], "(1,0)"),
     ],
 )
 def test_outputs_that_are_neither_maps_nor_vectors(make, said):
     text = failure(Runs(make), batch_size=2)
-    assert "layer maps returns" in text and said in text
+    assert text.startswith("layer maps ") and said in text
 
 
 def test_the_last_smaller_batch_is_checked_too():
-    said = failure(Runs(lambda x: x if len(x) == 4 else x.repeat(2, 1, 1, 1)), batch_size=4)
+    said = failure(Runs(lambda x: x if len(x) != 2 else x.repeat(2, 1, 1, 1)), batch_size=4)
     assert "layer maps returns float32 (4,3,8,8) for 2 images" in said
 
 
@@ -462,8 +474,8 @@ def test_networks_of_other_precisions_are_given_images_of_theirs(dtype):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_maps_are_in_float32_and_vectors_are_maps_of_one_position(dtype):
     output = torch.arange(12, dtype=dtype).reshape(2, 6)
-    maps = activation_maps("fc", output, 2)
+    maps = activation_maps("fc", output, 2, Layout("nu"))
     assert maps.shape == (2, 6, 1, 1) and maps.dtype == torch.float32
     assert maps.flatten().tolist() == list(range(12))
-    maps = activation_maps("conv", output.reshape(2, 1, 2, 3).to(memory_format=torch.channels_last), 2)
+    maps = activation_maps("conv", output.reshape(2, 1, 2, 3).to(memory_format=torch.channels_last), 2, Layout("nuhw"))
     assert maps.shape == (2, 1, 2, 3) and maps.is_contiguous() and maps.flatten().tolist() == list(range(12))

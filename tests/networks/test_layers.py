@@ -1,11 +1,13 @@
 """Which layers can be dissected: shapes of stock networks known by hand, and networks that make trouble."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from netdissect.networks.layers import LayerInfo, check_layers, list_layers
+from netdissect.networks.layers import find_layers, list_layers
 from netdissect.networks.load import load_model
 from netdissect.types import NetdissectError
 
@@ -62,8 +64,12 @@ def test_resnet18():
     }
     assert {name: found.get(name) for name in expected} == expected
     # Each block calls its one ReLU twice; the one before the blocks runs once.
-    assert [name for name in found if name.endswith("relu")] == ["relu"]
-    assert len(found) == 5 + 8 * 5 + 3 * 3 + 4 + 1
+    assert [name for name in found if name.startswith(("relu", "layer1.0.relu"))] == [
+        "relu",
+        "layer1.0.relu#0",
+        "layer1.0.relu#1",
+    ]
+    assert len(found) == 5 + 8 * 7 + 3 * 3 + 4 + 1
     order = list(found)
     assert order.index("layer1.1") < order.index("layer1") < order.index("layer2.0.conv1")
     assert (order[0], order[-1]) == ("conv1", "fc")
@@ -104,10 +110,11 @@ def test_alexnet():
 def test_size_is_height_and_width():
     model = nn.Sequential(nn.Conv2d(3, 5, 3, stride=2, padding=1), nn.ReLU(inplace=True))
     assert shapes(model, (32, 48)) == {"0": (5, 16, 24), "1": (5, 16, 24)}
-    assert list_layers(model, (7, 3)) == [LayerInfo("0", "Conv2d", (5, 4, 2)), LayerInfo("1", "ReLU", (5, 4, 2))]
+    found = [(info.name, info.type, info.shape, info.units) for info in list_layers(model, (7, 3))]
+    assert found == [("0", "Conv2d", (5, 4, 2), 5), ("1", "ReLU", (5, 4, 2), 5)]
 
 
-def test_layers_called_twice_or_never_are_left_out():
+def test_layers_called_twice_are_told_apart_and_those_never_called_left_out():
     model = Calls(
         lambda self, x: self.same(self.first(x)),
         lambda self, x: self.last(self.same(x)),
@@ -116,19 +123,17 @@ def test_layers_called_twice_or_never_are_left_out():
         idle=nn.Conv2d(3, 4, 1),
         last=nn.Conv2d(4, 2, 1),
     )
-    assert list(shapes(model, (8, 8))) == ["first", "last"]
+    assert list(shapes(model, (8, 8))) == ["first", "same.0#0", "same#0", "same.0#1", "same#1", "last"]
 
 
 def test_one_module_under_two_names_counts_as_called_twice():
     shared = nn.Conv2d(3, 3, 1)
     model = nn.Sequential(shared, nn.ReLU(), shared)
-    assert list(shapes(model, (8, 8))) == ["1"]
+    assert list(shapes(model, (8, 8))) == ["0#0", "1", "0#1"]
 
 
 def test_outputs_that_are_neither_maps_nor_vectors_are_left_out():
     odd = {
-        "tuple": lambda x: (x, x),
-        "dict": lambda x: {"out": x},
         "none": lambda x: None,
         "number": lambda x: x.mean(),
         "one_dimension": lambda x: x[0, :, 0, 0],
@@ -230,14 +235,23 @@ def test_interrupt_removes_hooks_too():
 # Names of layers.
 
 
+IMAGE = torch.zeros(1, 3, 8, 8)
+
+
+def names(layers):
+    return [info.name for info in layers]
+
+
 @pytest.fixture
 def model():
-    return nn.ModuleDict({"layer1": nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()), "layer2": nn.ReLU(), "fc": nn.ReLU()})
+    layer1 = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())
+    return nn.Sequential(OrderedDict(layer1=layer1, layer2=nn.ReLU(), fc=nn.ReLU()))
 
 
 def test_known_layers(model):
-    check_layers(model, ["layer1"])
-    check_layers(model, ["fc", "layer1.0", "layer1", "layer1.1"])
+    assert names(find_layers(model, ["layer1"], IMAGE)) == ["layer1"]
+    wanted = ["fc", "layer1.0", "layer1", "layer1.1"]
+    assert names(find_layers(model, wanted, IMAGE)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -245,7 +259,7 @@ def test_known_layers(model):
 )
 def test_unknown_layer_says_the_nearest(model, name, near):
     with pytest.raises(NetdissectError) as caught:
-        check_layers(model, ["fc", name])
+        find_layers(model, ["fc", name], IMAGE)
     assert f"no layer {name!r}" in str(caught.value)
     assert near in str(caught.value).partition("did you mean")[2]
 
@@ -253,11 +267,218 @@ def test_unknown_layer_says_the_nearest(model, name, near):
 @pytest.mark.parametrize("name", ["", "zzzzzz", "weight", "layer1.0.weight", "training", "forward"])
 def test_what_is_no_layer(model, name):
     with pytest.raises(NetdissectError, match="no layer"):
-        check_layers(model, [name])
+        find_layers(model, [name], IMAGE)
 
 
 def test_no_layer_and_a_layer_twice(model):
     with pytest.raises(NetdissectError, match="no layer is named"):
-        check_layers(model, [])
+        find_layers(model, [], IMAGE)
     with pytest.raises(NetdissectError, match="layer fc is named twice"):
-        check_layers(model, ["fc", "layer1", "fc"])
+        find_layers(model, ["fc", "layer1", "fc"], IMAGE)
+
+
+def blocks():
+    """Blocks of three parts, nested, one of which runs twice."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.relu, self.skip = nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.Identity()
+
+        def forward(self, x):
+            return self.relu(self.relu(self.conv(x)) + self.skip(x))
+
+    return nn.Sequential(OrderedDict(block1=Block(), block2=Block(), head=nn.Sequential(Block(), nn.Flatten())))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "wanted"),
+    [
+        (["block*"], ["block1", "block2"]),
+        (["block*.conv"], ["block1.conv", "block2.conv"]),
+        (["block?.relu#1"], ["block1.relu#1", "block2.relu#1"]),
+        (["*.conv"], ["block1.conv", "block2.conv"]),
+        (["**.conv"], ["block1.conv", "block2.conv", "head.0.conv"]),
+        (["head.*"], ["head.0", "head.1"]),
+        (["head", "h*", "block2"], ["head", "block2"]),
+        (["block1*"], ["block1"]),
+        (["block?.conv@input"], ["block1.conv@input", "block2.conv@input"]),
+        (["**.skip@input"], ["block1.skip@input", "block2.skip@input", "head.0.skip@input"]),
+        (["*"], ["block1", "block2", "head"]),
+    ],
+)
+def test_patterns(patterns, wanted):
+    assert names(find_layers(blocks(), patterns, IMAGE)) == wanted
+
+
+def test_pattern_that_nothing_is_like():
+    with pytest.raises(NetdissectError, match=r"no layer that can be dissected is like 'bl\*\.c'"):
+        find_layers(blocks(), ["bl*.c"], IMAGE)
+
+
+def test_dots_and_brackets_in_patterns_are_themselves():
+    model = nn.ModuleDict({"a": nn.ReLU(), "ab": nn.ReLU()})
+    model.forward = lambda x: (model["a"](x), model["ab"](x))
+    assert names(find_layers(model, ["a?"], IMAGE)) == ["ab"]
+    with pytest.raises(NetdissectError, match="is like"):
+        find_layers(model, ["a.*"], IMAGE)
+    with pytest.raises(NetdissectError, match="is like"):
+        find_layers(model, ["[ab]*"], IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ("torchvision:alexnet", ["features.1", "features.4", "features.7", "features.9", "features.11"]),
+        ("torchvision:resnet18", ["layer4"]),
+        ("timm:resnet18.a1_in1k", ["layer4"]),
+    ],
+)
+def test_layers_of_the_paper(spec, wanted):
+    loaded = load_model(spec)
+    found = find_layers(loaded.model, ["paper"], torch.zeros(1, 3, 64, 64), spec=loaded.spec)
+    assert names(found) == wanted
+    assert all(info.type in ("ReLU", "Sequential") for info in found)
+
+
+@pytest.mark.parametrize("spec", ["torchvision:vit_b_16", "net.py:alexnet", "torchvision:resnet18d", ""])
+def test_paper_dissects_no_other_networks(model, spec):
+    with pytest.raises(NetdissectError, match=r"the layers that the paper dissects are known of AlexNet, .* not of"):
+        find_layers(model, ["paper"], IMAGE, spec=spec)
+
+
+def test_a_layer_may_be_called_paper():
+    model = nn.Sequential(OrderedDict(paper=nn.ReLU()))
+    assert names(find_layers(model, ["paper"], IMAGE)) == ["paper"]
+
+
+class Several(nn.Module):
+    """Returns several tensors, some of which cannot be dissected."""
+
+    def forward(self, x, scale=1, *, other=None):
+        return {"maps": x * scale, "count": torch.tensor(3), "list": [x.mean((2, 3)), None], "text": "no"}
+
+
+@pytest.fixture
+def several():
+    model = nn.ModuleDict({"several": Several(), "one": Several(), "last": nn.Identity()})
+
+    def forward(x):
+        found = model["several"](x, other=x + 1)
+        return model["last"]([found["maps"], 3])
+
+    model.forward = forward
+    return model
+
+
+def test_tensors_in_tuples_and_dicts(several):
+    assert names(list_layers(several, (8, 6))) == ["several[maps]", "several[list][0]", "last"]
+    shapes = {info.name: (info.shape, info.layout.name) for info in list_layers(several, (8, 6))}
+    assert shapes["several[list][0]"] == ((3,), "nu") and shapes["last"] == ((3, 8, 6), "nuhw")
+    found = find_layers(several, ["last@input", "several@input[0]", "several@input[other]"], IMAGE)
+    assert [info.source.path for info in found] == [(0, 0), (0,), ("other",)]
+    with pytest.raises(
+        NetdissectError, match=r"layer several@input has several tensors: name several@input\[0\] or sev"
+    ):
+        find_layers(several, ["several@input"], IMAGE)
+    with pytest.raises(NetdissectError, match=r"layer several has several tensors: name several\[maps\] or .*\[list\]"):
+        find_layers(several, ["several"], IMAGE)
+    with pytest.raises(NetdissectError, match=r"layer several\[count\] returns int64 \(\) for one image, neither maps"):
+        find_layers(several, ["several[count]"], IMAGE)
+    with pytest.raises(NetdissectError, match=r"no layer 'several\[map\]'; did you mean several\[maps\]"):
+        find_layers(several, ["several[map]"], IMAGE)
+
+
+def test_one_tensor_that_cannot_be_dissected_is_not_called_several():
+    model = Calls(lambda self, x: self.one(torch.cat([x, x])), one=nn.Identity())
+    with pytest.raises(
+        NetdissectError, match=r"layer one@input returns float32 \(2,3,8,8\) for one image, neither maps"
+    ):
+        find_layers(model, ["one@input"], IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fc@heads", "layer fc is no torch.nn.MultiheadAttention"),
+        ("fc@output", "no layer 'fc@output'"),
+        ("fc@", "no layer 'fc@'"),
+        ("fc#1", "no layer 'fc#1'; did you mean fc"),
+        ("@input", "no layer '@input'"),
+    ],
+)
+def test_sides_that_are_none(model, name, said):
+    with pytest.raises(NetdissectError, match=said):
+        find_layers(model, [name], IMAGE)
+
+
+def test_layouts_are_inferred_from_where_positions_lie():
+    def channels_last(self, x):
+        x = self.conv(x).permute(0, 2, 3, 1)
+        x = self.norm(x)
+        return self.back(x.permute(0, 3, 1, 2))
+
+    model = Calls(channels_last, conv=nn.Conv2d(3, 7, 2, 2), norm=nn.LayerNorm(7), back=nn.Identity())
+    found = {info.name: info for info in list_layers(model, (8, 6))}
+    assert {name: info.layout.name for name, info in found.items()} == {"conv": "nuhw", "norm": "nhwu", "back": "nuhw"}
+    assert {info.shape for info in found.values()} == {(7, 4, 3)}
+    assert {str(info.field.summary()) for info in found.values()} == {"{'size': 2, 'step': 2, 'first': 0.5}"}
+
+
+@pytest.mark.parametrize(
+    ("make", "layout", "shape"),
+    [
+        (lambda x: x.permute(0, 2, 3, 1).mean((1, 2), keepdim=True), "nhwu", (3, 1, 1)),
+        (lambda x: x.mean((2, 3), keepdim=True), "nuhw", (3, 1, 1)),
+        (lambda x: x.permute(0, 2, 3, 1).flip(3).cumsum(1), "nhwu", (3, 8, 6)),  # positions are lost in the latter
+        (lambda x: x.cumsum(1), "nuhw", (3, 8, 6)),
+        (lambda x: torch.ones(len(x), 8, 6, 2), "nuhw", (8, 6, 2)),  # of nothing that is seen nothing is known
+    ],
+)
+def test_layouts_where_positions_do_not_tell(make, layout, shape):
+    (found,) = list_layers(Calls(lambda self, x: self.maps(make(x)), maps=nn.Identity()), (8, 6))
+    assert (found.layout.name, found.shape, found.field) == (layout, shape, None)
+
+
+def test_tokens_that_lie_nowhere_are_not_taken_for_a_grid():
+    def mixed(self, x):
+        tokens = x.flatten(2).mT  # 36 of 3 units
+        self.units(tokens.mT @ torch.ones(36, 4))  # 3 units, each over all positions, as tokens of 4 units
+        self.queries(torch.ones(1, 16, 3) @ tokens.mT @ tokens)
+
+    model = Calls(mixed, units=nn.Identity(), queries=nn.Identity())
+    assert list_layers(model, (6, 6)) == []
+    with pytest.raises(NetdissectError, match="whose 16 tokens do not lie in rows and columns of the image"):
+        find_layers(model, ["queries"], torch.zeros(1, 3, 6, 6))
+    (said,) = find_layers(model, ["queries"], torch.zeros(1, 3, 6, 6), layout="ntu")
+    assert said.layout.grid == (4, 4)
+
+
+def test_other_names_of_a_module():
+    model = nn.Module()
+    model.one = model.other = nn.ReLU()
+    model.forward = lambda x: model.one(x)
+    with pytest.raises(NetdissectError, match="layer other is another name of one: name it so"):
+        find_layers(model, ["other"], IMAGE)
+
+
+def test_layouts_that_are_said():
+    model = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 7, 2, 2), flat=nn.Flatten()))
+    found = {info.name: info.shape for info in list_layers(model, (8, 6), layout="nhwu")}
+    assert found == {"conv": (3, 7, 4), "flat": (84,)}
+    with pytest.raises(
+        NetdissectError, match=r"layer flat returns float32 \(1,84\) for one image, not maps, units last"
+    ):
+        find_layers(model, ["flat"], IMAGE[..., :6], layout="nhwu")
+    (found,) = find_layers(model, ["conv"], IMAGE[..., :6], layout="nhwu")
+    assert found.field is None and found.no_field
+
+
+def test_a_network_that_does_not_let_itself_be_watched_is_stretched(monkeypatch):
+    def refuse(self, *arguments):
+        raise RuntimeError("not under a mode")
+
+    monkeypatch.setattr("netdissect.networks.tracing.tracer.FieldTracer.__torch_dispatch__", refuse)
+    (found,) = list_layers(nn.Sequential(nn.Conv2d(3, 2, 3)), (8, 8))
+    assert (found.shape, found.layout.name, found.field) == ((2, 6, 6), "nuhw", None)
+    assert "cannot be watched while it runs: " in found.no_field and "not under a mode" in found.no_field

@@ -1,7 +1,10 @@
 """Finding and building networks: every kind of name, and every way in which it can be wrong."""
 
+import json
 import random
+import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -10,8 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from netdissect.networks.load import DEFAULT_WEIGHTS, Expected, LoadedModel, load_model, nearest, parse_arguments
-from netdissect.types import NetdissectError
+from netdissect.networks.caffenet import CAFFENET_MEAN
+from netdissect.networks.expected import Expected
+from netdissect.networks.libraries import DEFAULT_WEIGHTS
+from netdissect.networks.load import LoadedModel, load_model, parse_arguments
+from netdissect.types import NetdissectError, nearest
 
 SMALL = "torchvision:squeezenet1_1"
 
@@ -194,6 +200,313 @@ def test_network_that_a_module_holds_ready(package, file, kind):
 def test_networks_come_in_evaluation_mode(file, spec):
     model = load_model(spec.replace("file.py", str(file))).model
     assert not any(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("folder", ["odd:folder", "C:", "timm:odd", "a b:c:d"])
+def test_file_whose_path_has_colons(tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "net.py").write_text(BUILDERS)
+    assert load_model(f"{tmp_path / folder / 'net.py'}:small").model[2].out_channels == 3
+
+
+def test_caffenet():
+    loaded = load_model("netdissect:caffenet", arguments={"num_classes": 2, "norm_first": True})
+    assert loaded.model.norm_first and loaded.model.fc8.out_features == 2 and loaded.is_random
+    assert loaded.expected == Expected((227, 227), CAFFENET_MEAN, (1.0,) * 3, "bgr", 255)
+    said = failure("netdissect:caffenet", weights=DEFAULT_WEIGHTS)
+    assert "netdissect:caffenet" in said and "no DEFAULT weights are published" in said
+    assert "it has caffenet" in failure("netdissect:alexnet")
+
+
+# Whole networks in pickles.
+
+
+@pytest.fixture
+def whole(tmp_path, monkeypatch):
+    """Writes a pickle of a network whose class is in a module beside it, which is forgotten again."""
+
+    def write(path, wrapped=lambda network: network, beside=True):
+        (tmp_path / "classes_for_tests.py").write_text(BUILDERS)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(tmp_path)
+            import classes_for_tests
+
+            torch.save(wrapped(classes_for_tests.Network(5)), path)
+        del sys.modules["classes_for_tests"]
+        if not beside:
+            (tmp_path / "classes_for_tests.py").rename(tmp_path / "elsewhere.py")
+        return str(path)
+
+    yield write
+    sys.modules.pop("classes_for_tests", None)
+
+
+@pytest.mark.parametrize("name", ["whole.pth", "whole.pt", "whole.pth.tar", "whole.pkl", "whole", "odd:whole.pth"])
+def test_whole_network_in_a_pickle(tmp_path, whole, name):
+    spec, before = whole(tmp_path / name), sys.path.copy()
+    said = failure(spec)
+    assert spec in said and "--trust-pickle" in said and "run any code" in said
+    assert "classes_for_tests" not in sys.modules
+    loaded = load_model(spec, trust_pickle=True)
+    assert type(loaded.model).__name__ == "Network" and loaded.model.conv.out_channels == 5
+    assert not loaded.model.training and not loaded.is_random and sys.path == before
+    assert (loaded.spec, loaded.weights, loaded.expected) == (spec, None, Expected())
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        nn.DataParallel,
+        lambda network: {"epoch": 3, "model": network},
+        lambda network: {"state_dict": nn.DataParallel(network)},
+    ],
+)
+def test_whole_network_within_something_else(tmp_path, whole, wrapped):
+    model = load_model(whole(tmp_path / "whole.pth", wrapped), trust_pickle=True).model
+    assert list(dict(model.named_modules())) == ["", "conv"]
+
+
+def test_whole_network_whose_class_is_in_the_working_directory(tmp_path, whole, monkeypatch):
+    (tmp_path / "models").mkdir()
+    spec = whole(tmp_path / "models" / "whole.pth")
+    monkeypatch.chdir(tmp_path)
+    assert load_model("models/whole.pth", trust_pickle=True).model.conv.out_channels == 5
+    del sys.modules["classes_for_tests"]
+    monkeypatch.chdir(tmp_path / "models")
+    assert f"{spec}: needs what cannot be imported" in failure(spec, trust_pickle=True)
+
+
+def test_whole_network_with_other_weights_and_arguments(tmp_path, whole, file):
+    spec = whole(tmp_path / "whole.pth")
+    other = load_model(f"{file}:Network", arguments={"channels": 5}, seed=8).model
+    torch.save(other.state_dict(), tmp_path / "other.pth")
+    assert states_equal(load_model(spec, weights=tmp_path / "other.pth", trust_pickle=True).model, other)
+    assert "'channels'" in failure(spec, trust_pickle=True, arguments={"channels": 3})
+    assert "DEFAULT" in failure(spec, trust_pickle=True, weights=DEFAULT_WEIGHTS)
+
+
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors", "weights.caffemodel"])
+def test_weights_in_place_of_a_network(tmp_path, name, trust):
+    path = tmp_path / name
+    torch.save({"state_dict": {"weight": torch.zeros(2)}}, path)
+    said = failure(str(path), trust_pickle=trust)
+    assert str(path) in said and "--weights" in said and "MODEL" in said
+
+
+def test_files_that_hold_no_network(tmp_path, file):
+    assert "none.pth: no such file" in failure("none.pth")
+    assert "none.pt: no such file" in failure("torchvision/none.pt", trust_pickle=True)
+    (tmp_path / "broken.pth").write_bytes(b"PK\x03\x04")
+    for trust in (False, True):
+        assert "broken.pth" in failure(str(tmp_path / "broken.pth"), trust_pickle=trust)
+    assert "torchvision:NAME" in failure(str(file)) and "file.py:callable" in failure(str(file))
+
+
+# Hugging Face.
+
+
+@pytest.fixture
+def hub_out_of_reach(tmp_path, monkeypatch):
+    """No connection, and no cache of earlier downloads; the library is not told that it is offline."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+
+    def refuse(*arguments, **options):
+        raise OSError("Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return constants
+
+
+@pytest.mark.parametrize(
+    "spec", ["timm:hf-hub:owner/name", "timm:hf_hub:owner/name.a1_in1k", "transformers:owner/name"]
+)
+@pytest.mark.parametrize("weights", [None, DEFAULT_WEIGHTS])
+def test_hub_out_of_reach(hub_out_of_reach, capfd, spec, weights):
+    pytest.importorskip(spec.split(":")[0])
+    load_model("torchvision:squeezenet1_1")  # imports take their time
+    start = time.monotonic()
+    said = failure(spec, weights=weights)
+    assert spec in said and "cannot be fetched" in said
+    assert hub_out_of_reach.HF_HUB_OFFLINE is False
+    assert "Retrying" not in capfd.readouterr().err
+    assert time.monotonic() - start < 15
+
+
+def test_hub_name_goes_to_timm_as_it_is(monkeypatch):
+    timm = pytest.importorskip("timm")
+    asked = []
+
+    def create(name, **options):
+        asked.append((name, options))
+        return nn.Conv2d(3, 4, 1)
+
+    monkeypatch.setattr(timm, "create_model", create)
+    monkeypatch.setattr("netdissect.networks.libraries._answers", lambda address: True)
+    assert load_model("timm:hf-hub:owner/name.tag", arguments={"num_classes": 5}).is_random
+    assert load_model("timm:hf_hub:owner/name", weights=DEFAULT_WEIGHTS).weights == "timm:hf_hub:owner/name DEFAULT"
+    assert asked == [
+        ("hf-hub:owner/name.tag", {"num_classes": 5}),
+        ("hf_hub:owner/name", {"pretrained": True}),
+    ]
+
+
+@pytest.mark.parametrize("library", ["timm", "transformers"])
+def test_library_that_is_not_installed(monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    said = failure(f"{library}:resnet18")
+    assert said == f"{library} is not installed: install netdissect with its extra '{library}'"
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Writes a tiny network of transformers as save_pretrained does, with an image processor if settings are given."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    transformers = pytest.importorskip("transformers")
+
+    def write(processor=None, auto=transformers.AutoModelForImageClassification, **options):
+        config = transformers.ResNetConfig(
+            embedding_size=4, hidden_sizes=[4, 6], depths=[1, 1], layer_type="basic", num_labels=3, **options
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(77)
+            model = auto.from_config(config)
+        model.save_pretrained(tmp_path / "tiny")
+        if processor is not None:
+            processor = {"image_processor_type": "ConvNextImageProcessor", **processor}
+            (tmp_path / "tiny" / "preprocessor_config.json").write_text(json.dumps(processor))
+        return f"transformers:{tmp_path / 'tiny'}", model
+
+    return write
+
+
+def test_transformers_with_random_weights(tiny):
+    spec, saved = tiny()
+    loaded = load_model(spec, seed=5)
+    assert type(loaded.model).__name__ == "ResNetForImageClassification"
+    assert loaded.model(torch.zeros(1, 3, 64, 64)).logits.shape == (1, 3)
+    assert (loaded.weights, loaded.is_random, loaded.expected) == ("random, of seed 5", True, Expected())
+    assert states_equal(loaded.model, load_model(spec, seed=5).model)
+    assert not states_equal(loaded.model, load_model(spec, seed=6).model)
+    assert not states_equal(loaded.model, saved) and not loaded.model.training
+
+
+def test_transformers_with_published_weights(tiny):
+    spec, saved = tiny()
+    loaded = load_model(spec, weights=DEFAULT_WEIGHTS)
+    assert states_equal(loaded.model, saved)
+    assert (loaded.weights, loaded.is_random) == (f"{spec} DEFAULT", False)
+    saved.half().save_pretrained(spec.partition(":")[2])
+    assert {tensor.dtype for tensor in load_model(spec, weights=DEFAULT_WEIGHTS).model.parameters()} == {torch.float32}
+    assert {tensor.dtype for tensor in load_model(spec).model.parameters()} == {torch.float32}
+
+
+def test_transformers_with_weights_in_a_file(tiny):
+    spec, saved = tiny()
+    path = spec.partition(":")[2] + "/model.safetensors"
+    assert states_equal(load_model(spec, weights=path).model, saved)
+    said = failure(spec, weights=path, arguments={"num_labels": 5})
+    assert "--model-arg num_labels=3 " in said
+
+
+def test_transformers_without_a_classifier(tiny):
+    import transformers
+
+    spec, saved = tiny(auto=transformers.AutoModel)
+    loaded = load_model(spec, weights=DEFAULT_WEIGHTS)
+    assert type(loaded.model).__name__ == "ResNetModel" and states_equal(loaded.model, saved)
+
+
+def test_transformers_with_a_configuration_alone(tiny, tmp_path):
+    spec, saved = tiny()
+    saved.config.architectures = None
+    saved.config.save_pretrained(tmp_path / "alone")
+    spec = f"transformers:{tmp_path / 'alone'}"
+    assert type(load_model(spec).model).__name__ == "ResNetForImageClassification"
+    assert spec in failure(spec, weights=DEFAULT_WEIGHTS)
+
+
+def test_transformers_without_an_image_processor_tell_their_size(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    transformers.ViTConfig(image_size=64, **sizes).save_pretrained(tmp_path / "vit")
+    assert load_model(f"transformers:{tmp_path / 'vit'}").expected.size == (64, 64)
+
+
+def test_networks_on_top_of_others_are_random_in_whole(unreachable):
+    loaded = load_model("torchvision:lraspp_mobilenet_v3_large")
+    assert loaded.is_random
+
+
+def test_torchscript_is_refused(tmp_path, monkeypatch):
+    torch.jit.trace(nn.Sequential(nn.Conv2d(3, 2, 1)), torch.zeros(1, 3, 4, 4)).save(tmp_path / "script.pt")
+    assert "is TorchScript, which does not show its layers" in failure(str(tmp_path / "script.pt"), trust_pickle=True)
+
+
+def test_transformers_with_arguments(tiny):
+    spec, _ = tiny()
+    assert load_model(spec, arguments={"num_labels": 7, "hidden_sizes": [4, 8]}).model.num_labels == 7
+    assert "no_such_argument" in failure(spec, arguments={"no_such_argument": 3})
+    assert spec in failure(spec, arguments={"num_labels": 7}, weights=DEFAULT_WEIGHTS)
+
+
+def test_transformers_that_is_not_there(tmp_path, monkeypatch):
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert str(tmp_path / "none") in failure(f"transformers:{tmp_path / 'none'}")
+    (tmp_path / "config.json").write_text("{")
+    assert "config.json" in failure(f"transformers:{tmp_path}")
+
+
+HALVES, THIRDS = (0.5,) * 3, (0.25,) * 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"size": {"height": 96, "width": 64}, "do_normalize": True, "image_mean": HALVES, "image_std": THIRDS},
+            Expected((96, 64), HALVES, THIRDS, "rgb", 1),
+        ),
+        (
+            {"size": {"shortest_edge": 72}, "crop_size": {"height": 64, "width": 48}, "do_center_crop": True},
+            Expected((64, 48), HALVES, HALVES, "rgb", 1),
+        ),
+        (
+            {"size": {"shortest_edge": 72}, "do_normalize": False},
+            Expected((72, 72), (0.0,) * 3, (1.0,) * 3, "rgb", 1),
+        ),
+        (
+            {"size": 72, "do_rescale": False, "image_mean": (1, 2, 3), "image_std": (4, 5, 6)},
+            Expected((72, 72), (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "rgb", 255),
+        ),
+        (
+            {"size": 72, "rescale_factor": 2 / 255, "image_mean": (1, 1, 1), "image_std": (1, 1, 1)},
+            Expected((72, 72), HALVES, HALVES, "rgb", 1),
+        ),
+        (
+            {"size": 72, "do_flip_channel_order": True, "image_processor_type": "MobileViTImageProcessor"},
+            Expected((256, 256), (0.0,) * 3, (1.0,) * 3, "bgr", 1),
+        ),
+    ],
+)
+def test_what_an_image_processor_tells(tiny, settings, expected):
+    spec, _ = tiny(settings)
+    for weights in (None, DEFAULT_WEIGHTS):
+        assert load_model(spec, weights=weights).expected == expected
+
+
+def test_transformers_of_one_channel(tiny):
+    spec, _ = tiny(num_channels=1)
+    assert load_model(spec).expected == Expected(channels="gray")
+    spec, _ = tiny({"size": 32, "image_mean": [0.1], "image_std": [0.3]}, num_channels=1)
+    assert load_model(spec).expected == Expected((32, 32), (0.1,), (0.3,), "gray", 1)
 
 
 # Random weights.

@@ -3,17 +3,23 @@
 import os
 import pickle
 import re
+import types
 from collections import OrderedDict
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torchvision.models import DenseNet
 
-from netdissect.networks.load import Expected, load_model, parse_arguments
+from netdissect.networks.expected import Expected
+from netdissect.networks.load import load_model, parse_arguments
 from netdissect.networks.weights import load_weights, read_weights, weights_hash
 from netdissect.types import NetdissectError
+from tests.networks.caffemodel_files import blob, layer
+from tests.networks.caffemodel_files import network as caffe_network
 from tests.shared import SHARED
 
 BUILDERS = """
@@ -99,7 +105,7 @@ WRAPPINGS = {
 def test_torch_files(tmp_path, state, wrapping, suffix):
     path = tmp_path / f"weights{suffix}"
     torch.save(WRAPPINGS[wrapping](state), path)
-    read, metadata = read_weights(path)
+    read, metadata, _ = read_weights(path)
     assert equal(read, state) and metadata == {}
     model = network()
     load_weights(model, read, str(path), network)
@@ -111,10 +117,90 @@ def test_torch_file_of_the_old_format(tmp_path, state):
     assert equal(read_weights(tmp_path / "old.pth")[0], state)
 
 
+class Python2Pickler(pickle._Pickler):
+    """Pickles text and tensors as torch under Python 2 did."""
+
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+
+    def save_str(self, text):
+        raw = text.encode("latin1")
+        self.write(pickle.SHORT_BINSTRING + bytes([len(raw)]) + raw)
+        self.memoize(text)
+
+    dispatch[str] = save_str
+
+    def reducer_override(self, value):
+        if not isinstance(value, torch.Tensor):
+            return NotImplemented
+        place = (value.storage_offset(), tuple(value.shape), value.stride())
+        return torch._utils._rebuild_tensor, (value._typed_storage(), *place)
+
+
+def save_as_python_2(content, path, cuda=False):
+    pickling = types.SimpleNamespace(
+        __name__="pickle of Python 2",
+        dump=lambda value, file, protocol: Python2Pickler(file, protocol).dump(value),
+        Pickler=Python2Pickler,
+    )
+    torch.save(content, path, pickle_module=pickling, pickle_protocol=2, _use_new_zipfile_serialization=False)
+    if cuda:
+        raw = path.read_bytes().replace(b"ctorch\nFloatStorage", b"ctorch.cuda\nFloatStorage")
+        path.write_bytes(raw.replace(b"U\x03cpu", b"U\x06cuda:0"))
+
+
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("note", ["plain", "caf\xe9"])
+@pytest.mark.parametrize("cuda", [False, True])
+def test_checkpoint_of_python_2(tmp_path, state, note, trust, cuda):
+    """Like those of the Places365 networks, trained on a GPU; text in them may be bytes of any encoding."""
+    optimizer = {"state": {7: {"momentum_buffer": torch.zeros(2)}}, "param_groups": [{"lr": 0.1, "params": [7]}]}
+    content = {"epoch": 90, "arch": note, "state_dict": prefixed(state), "best_prec1": 54.3, "optimizer": optimizer}
+    path = tmp_path / "small_places365.pth.tar"
+    save_as_python_2(content, path, cuda)
+    assert b"_rebuild_tensor\n" in path.read_bytes() and (b"torch.cuda" in path.read_bytes()) == cuda
+    assert equal(read_weights(path, trust_pickle=trust).state, state)
+
+
+@pytest.mark.parametrize("note", ["plain", "caf\xe9"])
+def test_checkpoint_of_python_2_that_runs_code_is_refused(tmp_path, state, note):
+    path, made = tmp_path / "weights.pth.tar", tmp_path / "made"
+    save_as_python_2({"arch": note, "state_dict": state, "extra": Harm(made)}, path)
+    assert "--trust-pickle" in failure(read_weights, path)
+    assert not made.exists()
+
+
+def densenet():
+    return DenseNet(growth_rate=4, block_config=(2, 1), num_init_features=8, bn_size=2, num_classes=3)
+
+
+def test_old_names_of_densenet():
+    torch.manual_seed(9)
+    state = densenet().state_dict()
+    old = {re.sub(r"(denselayer\d\.(?:norm|conv))(\d)", r"\1.\2", name): value for name, value in state.items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    assert "features.denseblock1.denselayer2.conv.2.weight" in old
+    model = densenet()
+    load_weights(model, old, "old", densenet)
+    assert equal(model.state_dict(), state)
+    lacking = {name: value for name, value in old.items() if name != "features.denseblock1.denselayer1.norm.1.weight"}
+    assert "denselayer1.norm1.weight" in failure(load_weights, model, lacking, "old", densenet)
+
+
+def test_old_names_stay_where_the_network_has_them():
+    def network():
+        norm = nn.ModuleDict({"1": nn.BatchNorm2d(2), "2": nn.BatchNorm2d(2)})
+        return nn.ModuleDict({"denselayer1": nn.ModuleDict({"norm": norm, "norm1": nn.BatchNorm2d(2)})})
+
+    state = {name: torch.full_like(value, 3) for name, value in network().state_dict().items()}
+    model = network()
+    load_weights(model, state, "both", network)
+    assert equal(model.state_dict(), state)
+
+
 @pytest.mark.parametrize("prefix", [False, True])
 def test_safetensors(tmp_path, state, prefix):
     save_file(prefixed(state) if prefix else state, tmp_path / "weights.safetensors", {"arch": "small"})
-    read, metadata = read_weights(tmp_path / "weights.safetensors")
+    read, metadata, _ = read_weights(tmp_path / "weights.safetensors")
     assert equal(read, state) and metadata == {"arch": "small"}
     save_file(state, tmp_path / "weights.safetensors")
     assert read_weights(tmp_path / "weights.safetensors")[1] == {}
@@ -362,6 +448,10 @@ def written(tmp_path, state, metadata):
         ({"std": "0.25"}, Expected(std=(0.25, 0.25, 0.25))),
         ({"mean": "0.4,0.5"}, Expected()),
         ({"mean": "[0.4, 0.5, 0.6]", "std": "(1)"}, Expected(None, (0.4, 0.5, 0.6), (1.0, 1.0, 1.0))),
+        ({"channels": "BGR", "value_range": "255"}, Expected(channels="bgr", value_range=255)),
+        ({"channels": "gray", "mean": "0.4"}, Expected(mean=(0.4,), channels="gray")),
+        ({"channels": "gray", "mean": "0.4,0.5,0.6"}, Expected(channels="gray")),
+        ({"value_range": "1", "std": "0.5"}, Expected(std=(0.5,) * 3, value_range=1)),
     ],
 )
 def test_metadata_of_safetensors(tmp_path, file, state, metadata, expected):
@@ -376,9 +466,23 @@ def test_metadata_comes_before_what_timm_says(tmp_path):
     path = written(tmp_path, state, {"input_size": "64x32", "std": "0.125"})
     expected = load_model("timm:test_resnet", weights=path).expected
     assert expected == Expected((64, 32), usual.mean, (0.125, 0.125, 0.125)) and usual.mean is not None
+    path = written(tmp_path, state, {"channels": "bgr", "value_range": "255"})
+    expected = load_model("timm:test_resnet", weights=path).expected
+    assert expected.mean == tuple(value * 255 for value in usual.mean[::-1])
+    assert (expected.std, expected.channels, expected.value_range) == (None, "bgr", 255)
 
 
-@pytest.mark.parametrize("metadata", [{"input_size": "large"}, {"mean": "grey"}, {"std": "1,2,"}])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"input_size": "large"},
+        {"mean": "grey"},
+        {"std": "1,2,"},
+        {"channels": "hsv"},
+        {"value_range": "2"},
+        {"value_range": "1..255"},
+    ],
+)
 def test_metadata_that_cannot_be_read(tmp_path, file, state, metadata):
     path = written(tmp_path, state, metadata)
     said = failure(load_model, f"{file}:network", weights=path)
@@ -395,7 +499,7 @@ def mobilenet_file():
 
 def test_real_weights(mobilenet_file):
     loaded = load_model("torchvision:mobilenet_v2", arguments={"num_classes": 1001}, weights=mobilenet_file)
-    assert loaded.expected == Expected((224, 224), (128 / 255,) * 3, (128 / 255,) * 3)
+    assert loaded.expected == Expected((224, 224), (128 / 255,) * 3, (128 / 255,) * 3, "rgb")
     assert loaded.weights == str(mobilenet_file)
     first, norm = loaded.model.features[0][0].weight, loaded.model.features[0][1]
     assert first.dtype == torch.float32 and torch.equal(first, first.half().float())
@@ -407,6 +511,53 @@ def test_real_weights_with_another_number_of_classes(mobilenet_file):
     said = failure(load_model, "torchvision:mobilenet_v2", weights=mobilenet_file)
     assert "--model-arg num_classes=1001 " in said
     assert "classifier.1.weight is 1001x1280 in the weights, 1000x1280 in the network" in said
+
+
+# Caffe's own files.
+
+
+@pytest.fixture
+def caffe_file(tmp_path):
+    """A caffemodel of CaffeNet's small layers, with layers without weights between, in either order."""
+    rng = np.random.default_rng(0)
+
+    def write(order, classes=5):
+        shapes = {"conv1": (96, 3, 11, 11), "conv2": (256, 48, 5, 5), "fc8": (classes, 4096)}
+        blobs = {name: [blob(rng.normal(size=shape)), blob(np.zeros(shape[0]))] for name, shape in shapes.items()}
+        layers = [layer("data"), layer("conv1", blobs["conv1"]), *map(layer, order)]
+        path = tmp_path / "caffe.caffemodel"
+        path.write_bytes(caffe_network([*layers, layer("conv2", blobs["conv2"]), layer("fc8", blobs["fc8"])]))
+        return path
+
+    return write
+
+
+BUILD_PART = """
+from torch import nn
+from netdissect.networks.caffenet import CaffeNet
+
+class Part(CaffeNet):
+    def __init__(self, num_classes=1000, norm_first=False):
+        nn.Module.__init__(self)
+        self.norm_first = norm_first
+        self.conv1, self.conv2 = nn.Conv2d(3, 96, 11, stride=4), nn.Conv2d(96, 256, 5, groups=2)
+        self.fc8 = nn.Linear(4096, num_classes)
+"""
+
+
+def test_caffemodel(caffe_file, tmp_path):
+    """Of a part of CaffeNet, whose large layers would only take time."""
+    (tmp_path / "part.py").write_text(BUILD_PART)
+    spec, path = f"{tmp_path / 'part.py'}:Part", caffe_file(["pool1", "norm1", "pool2", "norm2"])
+    loaded = load_model(spec, weights=path, arguments={"num_classes": 5})
+    found = read_weights(path)
+    assert found.layers == ("data", "conv1", "pool1", "norm1", "pool2", "norm2", "conv2", "fc8")
+    assert equal(loaded.model.state_dict(), found.state) and loaded.weights == str(path)
+    assert "--model-arg num_classes=5 " in failure(load_model, spec, weights=path)
+    said = failure(load_model, spec, weights=path, arguments={"num_classes": 5, "norm_first": True})
+    assert "caffe.caffemodel" in said and "norm_first=false" in said
+    path.write_bytes(path.read_bytes()[:-7])
+    assert str(path) in failure(read_weights, path)
 
 
 # Hashes.

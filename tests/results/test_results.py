@@ -162,7 +162,7 @@ def test_files_of_a_run(layer, tmp_path):
     for row in top.itertuples():
         map_ = layer.top_maps[row.unit, row.rank]
         assert map_[row.row, row.column] == map_.max()
-    assert json.loads((out / "run.json").read_text())["format_version"] == 2
+    assert json.loads((out / "run.json").read_text())["format_version"] == 3
     assert [path.name for path in out.parent.iterdir()] == ["run"]  # nothing is left beside it
 
 

@@ -28,9 +28,10 @@ from netdissect.activations.layout import (
 from netdissect.concepts.base import Labels
 from netdissect.engine.flags import count_rows
 from netdissect.engine.gather import Gathered
-from netdissect.engine.mask import ALIGNMENTS, unit_masks
+from netdissect.engine.mask import Alignment, alignment_of, unit_masks
 from netdissect.engine.rows import MapRows
 from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
+from netdissect.networks.receptive import Field
 from netdissect.types import NetdissectError, one_line
 
 #: Values read at a time while looking for thresholds.
@@ -70,6 +71,11 @@ class KeptActivations:
             self.label_shape: tuple[int, int] = tuple(described["label_shape"])
             self.concepts = concepts_from_plain(described["concepts"])
             self.skipped = {int(index): reason for index, reason in described["skipped"].items()}
+            self.image_size: tuple[int, int] = tuple(described["image_size"])
+            self.fields = {
+                item["layer"]: None if item["field"] is None else Field.from_plain(item["field"])
+                for item in described["layers"]
+            }
             self.layers = {item["layer"]: LayerShape(**item["shape"]) for item in described["layers"]}
             self.images: Int64[np.ndarray, " n"] = np.fromfile(self.folder / IMAGES, dtype=INDEX)
             self._label_ends = _ends(self.folder / LABEL_SIZES, 1)
@@ -117,7 +123,7 @@ class KeptActivations:
         return found
 
     def mask(
-        self, layer: str, unit: int, image: int, level: float | np.floating, align: str = "stretch"
+        self, layer: str, unit: int, image: int, level: float | np.floating, align: str | None = None
     ) -> Bool[np.ndarray, "sh sw"]:
         """Where the map, upsampled to the label maps, is greater than ``level``, which is the unit's bound or higher.
 
@@ -127,7 +133,15 @@ class KeptActivations:
         if not level >= bound:
             raise NetdissectError(f"{self.folder}: values of unit {unit} were kept above {bound:g}, not {level:g}")
         levels = torch.tensor([level], dtype=torch.float32)
-        return unit_masks(map_[None], levels, self.label_shape, ALIGNMENTS[align])[0].numpy()
+        return unit_masks(map_[None], levels, self.label_shape, self.alignment(layer, align))[0].numpy()
+
+    def alignment(self, layer: str, align: str | None = None) -> Alignment:
+        """How the layer's maps lie on label maps, as in the run, or as ``align`` says.
+
+        One without a receptive field is stretched in any case.
+        """
+        align = align or self.plan.get("options", {}).get("align", "receptive")
+        return alignment_of(align, self.fields[self._known(layer)], self.image_size)
 
     def top_maps(self, layer: str) -> Float32[np.ndarray, "u t h w"]:
         """The maps of each unit's top images, best first; zeros where a unit has fewer."""

@@ -18,7 +18,7 @@ from netdissect.engine.top import TopImages
 from netdissect.types import Concept
 
 #: A reader refuses another.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 IMAGES, LABELS, LABEL_SIZES = "images", "labels", "label_sizes"
 

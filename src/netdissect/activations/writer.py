@@ -30,24 +30,33 @@ from netdissect.activations.layout import (
 from netdissect.concepts.base import ConceptDataset, Labels
 from netdissect.engine.gather import Gathered
 from netdissect.engine.rows import MapRows
+from netdissect.networks.layers import LayerInfo
 from netdissect.types import NetdissectError
 
 
 class ActivationWriter:
     """Appends to a folder of kept activations, or goes on with one.
 
-    ``plan`` is plain data that tells what is run on what; ``end`` how many of the images to read are done. All that was
-    finished before is as it was at the last ``commit``.
+    ``image_size`` (H, W) is what the network is fed, ``plan`` plain data that tells what is run on what; ``end`` how
+    many of the images to read are done. All that was finished before is as it was at the last ``commit``.
     """
 
     def __init__(
-        self, folder: str | Path, layers: Sequence[str], data: ConceptDataset, quantile: float, plan: Mapping[str, Any]
+        self,
+        folder: str | Path,
+        layers: Sequence[LayerInfo],
+        data: ConceptDataset,
+        image_size: tuple[int, int],
+        quantile: float,
+        plan: Mapping[str, Any],
     ) -> None:
-        self.layers = tuple(layers)
+        self.layers = tuple(layer.name for layer in layers)
+        self._fields = {layer.name: None if layer.field is None else layer.field.plain() for layer in layers}
         self._facts = {
             "format_version": FORMAT_VERSION,
             "plan": dict(plan),
             "quantile": quantile,
+            "image_size": list(image_size),
             "label_shape": list(data.label_shape),
             "concepts": concepts_to_plain(data.concepts),
         }
@@ -113,7 +122,9 @@ class ActivationWriter:
         arrays: dict[str, np.ndarray] = {}
         for place, layer in enumerate(self.layers):
             arrays |= gathered_to_arrays(place, gathered[layer])
-        layers = [{"layer": layer, "shape": vars(self._shapes[layer])} for layer in self.layers]
+        layers = [
+            {"layer": layer, "shape": vars(self._shapes[layer]), "field": self._fields[layer]} for layer in self.layers
+        ]
         progress = {"end": end, "complete": complete, "skipped": dict(skipped), "layers": layers}
         self._journal.commit({**self._facts, **progress}, arrays)
 

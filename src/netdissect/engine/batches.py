@@ -11,29 +11,45 @@ from torch import Tensor
 
 from netdissect.concepts.base import ConceptDataset, Labels, listed_numbers, unlisted_number
 from netdissect.engine.parallel import in_order
+from netdissect.networks.expected import CHANNELS
 from netdissect.types import BadSampleError, NetdissectError
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """What a network is fed: RGB in 0..1, squashed to ``size`` (H, W), less ``mean``, over ``std``, per channel."""
+    """What a network is fed: images squashed to ``size`` (H, W), less ``mean``, over ``std``.
+
+    ``channels`` are "rgb", "bgr" or "gray" (luminance, one channel), black is 0 and white ``value_range``, 1 or 255.
+    Mean and deviation are per channel, in that order and range.
+    """
 
     size: tuple[int, int] = (224, 224)
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    channels: str = "rgb"
+    value_range: int = 1
 
-    def squash(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-        """The image's pixels at the network's size."""
+    @property
+    def channel_count(self) -> int:
+        return CHANNELS[self.channels]
+
+    def squash(self, image: Image.Image) -> UInt8[np.ndarray, "H W channels"]:
+        """The image's pixels at the network's size, in its order of channels."""
         height, width = self.size
-        if image.mode != "RGB":
-            image = image.convert("RGB")
+        mode = "L" if self.channels == "gray" else "RGB"
+        if image.mode != mode:
+            image = image.convert(mode)
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
-        return np.array(image)
+        if self.channels == "bgr":  # Pillow writes the bytes in this order at no cost; numpy would take a pass
+            return np.frombuffer(image.tobytes("raw", "BGR"), dtype=np.uint8).reshape(height, width, 3)
+        return np.array(image).reshape(height, width, self.channel_count)
 
-    def normalize(self, pixels: UInt8[Tensor, "n H W 3"]) -> Float[Tensor, "n 3 H W"]:
+    def normalize(self, pixels: UInt8[Tensor, "n H W channels"]) -> Float[Tensor, "n channels H W"]:
         """What the network takes, on the device of ``pixels``; channels-last, as these are."""
-        images = pixels.permute(0, 3, 1, 2).float().div_(255)
+        images = pixels.permute(0, 3, 1, 2).float()
+        if self.value_range == 1:
+            images.div_(255)
         mean, std = (
             torch.tensor(values, dtype=torch.float32, device=pixels.device)[:, None, None]
             for values in (self.mean, self.std)
@@ -43,13 +59,13 @@ class Preprocess:
 
 @dataclass(frozen=True)
 class Batch:
-    """``n`` images at the network's size, with their indices in the dataset and their labels.
+    """``n`` images as ``Preprocess.squash`` makes them, with their indices in the dataset and their labels.
 
     ``end`` is how many of the images to read are read or left out by now.
     """
 
     indices: list[int]
-    pixels: UInt8[Tensor, "n H W 3"]
+    pixels: UInt8[Tensor, "n H W channels"]
     labels: list[Labels]
     end: int
 
@@ -80,6 +96,19 @@ class Reader:
         self.skip_bad = skip_bad
         self.skipped: dict[int, str] = {}
         self._listed = listed_numbers(data.concepts)
+
+    def first(self) -> Float[Tensor, "1 channels H W"]:
+        """What the network is fed of the first image that can be read.
+
+        Raises ``BadSampleError`` unless ``skip_bad``, ``NetdissectError`` if there is none.
+        """
+        for index in self.order:
+            sample = self._read(index)
+            if not isinstance(sample, BadSampleError):
+                return self.preprocess.normalize(torch.from_numpy(np.stack([sample[0]])))
+            if not self.skip_bad:
+                raise sample
+        raise NetdissectError(f"{self.data.name}: none of its {len(self.order)} images can be read")
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Yields the batches after the first ``start`` images. Raises ``BadSampleError`` unless ``skip_bad``."""

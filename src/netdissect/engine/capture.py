@@ -1,6 +1,7 @@
 """What chosen layers return while a network runs. Every hook lives in a ``with``."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,61 +9,70 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from netdissect.networks.layouts import LAYOUTS, Layout
 from netdissect.networks.running import StopForward
+from netdissect.networks.sources import Source, tensor_at, watched
 from netdissect.types import NetdissectError
 
+#: Called with a layer's name and what was found of it.
+Take = Callable[[str, Any], None]
 
-class Outputs(dict[str, Any]):
-    """A copy of what each layer returned in a pass: a copy, since the next module may work in place.
 
-    With ``take``, layers and what they return go there at once instead, before another module may work on it, and are
-    not copied; and a pass ends as soon as all ``layers`` have returned. What ``take`` raises ends it too, and becomes
-    ``failure``: the network is not to blame for it, nor may it catch it.
+class Passes:
+    """Forward passes that are captured: ``begin`` before each, and afterwards see what ``taken`` and ``failure`` say.
+
+    What takes outputs may raise: that ends the pass, and becomes ``failure``. The network is not to blame for it, nor
+    may it catch it.
     """
 
-    def __init__(self, layers: Sequence[str]) -> None:
-        super().__init__()
-        self.layers = tuple(layers)
-        self.take: Callable[[str, Any], None] | None = None
+    def __init__(self, sources: Mapping[str, Source], take: Take) -> None:
+        self.sources = dict(sources)
+        self.take = take
+        self.taken: set[str] = set()
         self.failure: Exception | None = None
+        self._calls: Counter[tuple[str, str]] = Counter()
+
+    def begin(self) -> None:
+        """Forgets the pass before."""
+        self.taken.clear()
+        self.failure = None
+        self._calls.clear()
+
+    def see(self, module: str, side: str, value: Any) -> None:
+        """Takes what is at a source, and ends the pass once all are taken."""
+        call = self._calls[module, side]
+        self._calls[module, side] += 1
+        for layer, source in self.sources.items():
+            if (source.module, source.side) == (module, side) and source.call in (None, call):
+                self._take(layer, tensor_at(value, source.path))
+        if len(self.taken) == len(self.sources):
+            raise StopForward
+
+    def _take(self, layer: str, output: Any) -> None:
+        if layer in self.taken:
+            raise NetdissectError(f"layer {layer} is called more than once in a pass: its outputs cannot be told apart")
+        self.taken.add(layer)
+        try:
+            with _as_outside(output):
+                self.take(layer, output.detach() if isinstance(output, Tensor) else output)
+        except Exception as error:
+            self.failure = error
+            raise StopForward from error
 
 
 @contextmanager
-def capture(model: nn.Module, layers: Sequence[str]) -> Iterator[Outputs]:
-    """A dict that each forward pass fills.
+def capture(model: nn.Module, sources: Mapping[str, Source], take: Take) -> Iterator[Passes]:
+    """Gives what each forward pass has at ``sources`` to ``take``, by layer, before another module may change it.
 
-    Clear the dict between passes; a layer that finds its place taken was called twice in one pass, and raises
-    ``NetdissectError``. The hooks are gone when the block ends.
+    It is not copied. A pass ends as soon as all are taken. A source without the number of a call that is called twice
+    in one pass raises ``NetdissectError``. The hooks are gone when the block ends.
     """
-    outputs = Outputs(layers)
-    hooks = []
-    try:
-        for layer in layers:
-            hooks.append(model.get_submodule(layer).register_forward_hook(_keep(layer, outputs)))
-        yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _keep(layer: str, outputs: Outputs) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(module: nn.Module, args: Any, output: Any) -> None:
-        if layer in outputs:
-            raise NetdissectError(f"layer {layer} is called more than once in a pass: its outputs cannot be told apart")
-        if outputs.take is None:
-            outputs[layer] = output.detach().clone() if isinstance(output, Tensor) else output
-            return
-        outputs[layer] = None
-        try:
-            with _as_outside(output):
-                outputs.take(layer, output.detach() if isinstance(output, Tensor) else output)
-        except Exception as error:
-            outputs.failure = error
-            raise StopForward from error
-        if len(outputs) == len(outputs.layers):
-            raise StopForward
-
-    return hook
+    passes = Passes(sources, take)
+    sides: dict[str, frozenset[str]] = {}
+    for source in sources.values():
+        sides[source.module] = sides.get(source.module, frozenset()) | {source.side}
+    with watched(model, sides, passes.see):
+        yield passes
 
 
 @contextmanager
@@ -73,22 +83,23 @@ def _as_outside(output: Any) -> Iterator[None]:
         yield
 
 
-def activation_maps(layer: str, output: Any, images: int) -> Float[Tensor, "n u h w"]:
-    """A layer's output as activation maps in float32, channels-last; a vector ``(n, u)`` gives maps of one position.
+def activation_maps(layer: str, output: Any, images: int, layout: Layout) -> Float[Tensor, "n u h w"]:
+    """A layer's output, laid out as ``layout`` says, as activation maps in float32, channels-last in memory.
 
-    Raises ``NetdissectError`` if it is neither.
+    A vector gives maps of one position. Raises ``NetdissectError`` if it is not laid out so.
     """
     if not isinstance(output, Tensor):
-        raise NetdissectError(
-            f"layer {layer} returns a {type(output).__name__}, neither a map (n,u,h,w) nor a vector (n,u)"
-        )
-    if output.ndim not in (2, 4) or output.shape[0] != images or not output.is_floating_point():
-        shape = ",".join(map(str, output.shape))
+        raise NetdissectError(f"layer {layer} returns a {type(output).__name__}, not a tensor")
+    shape = ",".join(map(str, output.shape))
+    if output.ndim != len(layout.name) or output.shape[0] != images or not output.is_floating_point():
         raise NetdissectError(
             f"layer {layer} returns {str(output.dtype).removeprefix('torch.')} ({shape}) for {images} images, "
-            "neither a map (n,u,h,w) nor a vector (n,u)"
+            f"not {LAYOUTS[layout.name]} ({','.join(layout.name)})"
         )
     if output.numel() == 0:
-        raise NetdissectError(f"layer {layer} returns an empty map ({','.join(map(str, output.shape))})")
-    maps = output if output.ndim == 4 else output[:, :, None, None]
+        raise NetdissectError(f"layer {layer} returns an empty map ({shape})")
+    try:
+        maps = layout.maps(output)
+    except (RuntimeError, IndexError) as error:
+        raise NetdissectError(f"layer {layer} returns ({shape}), which has other tokens than for one image") from error
     return maps.to(torch.float32).contiguous(memory_format=torch.channels_last)

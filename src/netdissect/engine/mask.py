@@ -2,13 +2,17 @@
 
 Interpolation is separable and linear. Between neighbours ``a`` and ``b`` it is ``a + weight * (b - a)``, first along
 the width, then along the height, each operation rounded to float32. Written so, no interpolated value exceeds the
-larger neighbour (``weight`` is a fraction of small whole numbers below 1, never close to it; activations are below
-half of float32's largest number, so that differences do not overflow), a constant map stays constant to the last bit,
-and the result does not depend on the device, the batch or the number of threads.
+larger neighbour (``weight`` is at most ``_LARGEST_WEIGHT``; activations are below half of float32's largest number, so
+that differences do not overflow), a constant map stays constant to the last bit, and the result does not depend on the
+device, the batch or the number of threads.
+
+How a map lies on the label map is its alignment: where its receptive fields lie (``receptive``, as in the paper), or
+stretched over the whole (``stretch``).
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 import torch
@@ -17,6 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from netdissect.engine.flags import places_of
+from netdissect.networks.receptive import Field
+from netdissect.types import NetdissectError
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,14 @@ class Sampling:
 #: Pixels of masks worked on at a time, so that they stay in the cache.
 _CHUNK = 2**18
 
+#: A weight closer to 1 is made this: with three roundings, values between neighbours stay between them below 1 - 2^-22.
+_LARGEST_WEIGHT = 1 - 2.0**-20
+
 #: Input length, output length and device to the sampling of one axis.
-Alignment = Callable[[int, int, torch.device], Sampling]
+AxisAlignment = Callable[[int, int, torch.device], Sampling]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def stretch(length: int, out: int, device: torch.device) -> Sampling:
     """Input stretched over the output: output position ``j`` lies at ``(j + 0.5) * length / out - 0.5``, clamped.
 
@@ -45,19 +54,82 @@ def stretch(length: int, out: int, device: torch.device) -> Sampling:
     lower = (numerator // (2 * out)).clamp(max=length - 1)
     weight = ((numerator - 2 * out * lower).double() / (2 * out)).float()
     upper = (lower + 1).clamp(max=length - 1)
-    weight = torch.where(upper > lower, weight, torch.zeros_like(weight))
+    weight = torch.where(upper > lower, weight, torch.zeros_like(weight)).clamp(max=_LARGEST_WEIGHT)
     return Sampling(lower.to(device), upper.to(device), weight.to(device))
 
 
-ALIGNMENTS: dict[str, Alignment] = {"stretch": stretch}
+@dataclass(frozen=True)
+class Anchored:
+    """Inputs anchored at the ``centres`` of their receptive fields, ascending, on an axis of ``pixels`` image pixels.
+
+    The image's position ``x`` lies at ``(x + 0.5) * out / pixels - 0.5`` on the label map. Before the first centre and
+    after the last, the values there go on.
+    """
+
+    centres: tuple[float, ...]
+    pixels: int
+
+    def __call__(self, length: int, out: int, device: torch.device) -> Sampling:
+        """Raises ``ValueError`` unless ``length`` is that of the centres."""
+        return _anchored(self, length, out, device)
+
+
+@lru_cache(maxsize=1024)
+def _anchored(axis: Anchored, length: int, out: int, device: torch.device) -> Sampling:
+    if length != len(axis.centres):
+        raise ValueError(f"{length} values for {len(axis.centres)} centres")
+    # In fractions, rounded once, at the end.
+    centres = [Fraction(centre) for centre in axis.centres]
+    lower, weight, place = [], [], 0
+    for position in range(out):
+        x = Fraction((2 * position + 1) * axis.pixels, 2 * out) - Fraction(1, 2)
+        while place < length - 1 and x >= centres[place + 1]:
+            place += 1
+        inside = place < length - 1 and x > centres[place]
+        lower.append(place)
+        weight.append(float((x - centres[place]) / (centres[place + 1] - centres[place])) if inside else 0.0)
+    lower_of = torch.tensor(lower, device=device)
+    weights = torch.tensor(weight, dtype=torch.float32, device=device).clamp(max=_LARGEST_WEIGHT)
+    return Sampling(lower_of, (lower_of + 1).clamp(max=length - 1), weights)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How the rows and the columns of a map lie on those of a label map."""
+
+    rows: AxisAlignment
+    columns: AxisAlignment
+
+
+STRETCH = Alignment(stretch, stretch)
+
+#: The alignments by name.
+ALIGNMENTS = ("receptive", "stretch")
+
+
+def check_alignment(align: str) -> None:
+    """Raises ``NetdissectError`` if there is no alignment of that name."""
+    if align not in ALIGNMENTS:
+        raise NetdissectError(f"no alignment {align!r}: it is {' or '.join(ALIGNMENTS)}")
+
+
+def alignment_of(align: str, field: Field | None, image: tuple[int, int]) -> Alignment:
+    """That of a layer: ``receptive`` follows its ``field`` on images of ``image`` (H, W) pixels, where it has one.
+
+    Raises ``NetdissectError`` if ``align`` is no alignment.
+    """
+    check_alignment(align)
+    if align == "stretch" or field is None:
+        return STRETCH
+    return Alignment(Anchored(field.rows, image[0]), Anchored(field.columns, image[1]))
 
 
 def upsample(
-    maps: Float[Tensor, "m h w"], shape: tuple[int, int], align: Alignment = stretch
+    maps: Float[Tensor, "m h w"], shape: tuple[int, int], align: Alignment = STRETCH
 ) -> Float[Tensor, "m sh sw"]:
     """Bilinear interpolation of ``maps`` at the label pixels."""
-    rows = align(maps.shape[1], shape[0], maps.device)
-    columns = align(maps.shape[2], shape[1], maps.device)
+    rows = align.rows(maps.shape[1], shape[0], maps.device)
+    columns = align.columns(maps.shape[2], shape[1], maps.device)
     wide = _interpolate(maps, columns, 2, columns.weight)
     return _interpolate(wide, rows, 1, rows.weight[:, None])
 
@@ -66,7 +138,7 @@ def unit_masks(
     maps: Float[Tensor, "m h w"],
     thresholds: Float[Tensor, " m"],
     shape: tuple[int, int],
-    align: Alignment = stretch,
+    align: Alignment = STRETCH,
 ) -> Bool[Tensor, "m sh sw"]:
     """Where each upsampled map is greater than its threshold."""
     return upsample(maps, shape, align) > thresholds[:, None, None]
@@ -92,7 +164,7 @@ def lit_pixels(
     levels: Float[Tensor, " m"],
     height: int,
     shape: tuple[int, int],
-    align: Alignment = stretch,
+    align: Alignment = STRETCH,
 ) -> Iterator[LitPixels]:
     """The lit pixels of masks, from rows of maps: bit for bit those of ``unit_masks``; some cells at a time.
 
@@ -101,8 +173,8 @@ def lit_pixels(
     dark unless one of the four exceeds the threshold. After the thresholds' own definition most cells are dark, and
     left out.
     """
-    down = _segments(align, height, shape[0], values.device)
-    across = _segments(align, values.shape[1], shape[1], values.device)
+    down = _segments(align.rows, height, shape[0], values.device)
+    across = _segments(align.columns, values.shape[1], shape[1], values.device)
     above, below, row_segment = _row_pairs(places, height)
     over = values > levels[:, None]
     over = over.index_select(0, above) | over.index_select(0, below)
@@ -148,8 +220,8 @@ class _Segments:
         return len(self.weight)
 
 
-@lru_cache(maxsize=64)
-def _segments(align: Alignment, length: int, out: int, device: torch.device) -> _Segments:
+@lru_cache(maxsize=1024)
+def _segments(align: AxisAlignment, length: int, out: int, device: torch.device) -> _Segments:
     sampling = align(length, out, device)
     before = (sampling.lower == 0) & (sampling.weight == 0)
     segment = torch.where(before, 0, sampling.lower + 1)

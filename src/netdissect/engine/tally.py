@@ -9,7 +9,7 @@ from jaxtyping import Float, Float64, Int32, Int64
 from torch import Tensor
 
 from netdissect.concepts.base import Labels
-from netdissect.engine.mask import Alignment, lit_pixels, stretch
+from netdissect.engine.mask import STRETCH, Alignment, lit_pixels
 from netdissect.engine.rows import MapRows
 from netdissect.types import Concept, sorted_categories
 
@@ -97,7 +97,7 @@ def count_overlap(
     thresholds: Float[Tensor, " u"],
     cover: Cover,
     label_shape: tuple[int, int],
-    align: Alignment = stretch,
+    align: Alignment = STRETCH,
 ) -> Overlap:
     """Counts some images: ``rows`` are those of their maps, ``height`` rows each, that ``lit_pixels`` needs."""
     units, images, shown = len(thresholds), len(rows.counts), len(cover.columns)

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from netdissect.activations.layout import LayerShape
 from netdissect.activations.writer import ActivationWriter
 from netdissect.engine.batches import Batch, Reader
-from netdissect.engine.capture import Outputs, activation_maps, capture
+from netdissect.engine.capture import Passes, activation_maps, capture
 from netdissect.engine.gather import Gathered
 from netdissect.engine.rows import Extremes, MapRows
 from netdissect.engine.threshold import threshold_rank
+from netdissect.networks.layers import LayerInfo
 from netdissect.networks.running import device_of, evaluating, forward, out_of_memory
 from netdissect.types import NetdissectError, one_line
 
@@ -41,7 +42,7 @@ _LARGEST = torch.finfo(torch.float32).max / 2
 
 def collect(
     model: nn.Module,
-    layers: Sequence[str],
+    layers: Sequence[LayerInfo],
     reader: Reader,
     writer: ActivationWriter,
     *,
@@ -55,8 +56,8 @@ def collect(
     """Runs ``model`` over those images of ``reader`` that ``writer`` has not yet, and keeps activations of ``layers``.
 
     The model is run in evaluation mode on ``device``, with ``precision`` where that is lower than its own, and put back
-    as it was. Raises ``NetdissectError`` for a layer whose output is not a map or a vector, that is not finite, or that
-    is called twice in a pass; ``BadSampleError`` for an image that cannot be read.
+    as it was. Raises ``NetdissectError`` for a layer whose output is not laid out as it says, that is not finite, or
+    that is called twice in a pass where it was called once; ``BadSampleError`` for an image that cannot be read.
     """
     total = len(reader.order)
     reader.skipped.update(writer.skipped)
@@ -65,28 +66,41 @@ def collect(
         return
     # Counting needs operations that MPS lacks or limits; its memory is the CPU's, so that moving costs little.
     counted_on = torch.device("cpu") if device.type == "mps" else device
-    layer_maps = _LayerMaps(reader, writer.gathered(counted_on), quantile, top_images, counted_on)
-    with _prepared(model, device), capture(model, layers) as outputs:
-        network = _Network(model, outputs, reader, device, precision)
-        committed = time.monotonic()
-        for batch in reader.batches(writer.end):
-            writer.append_images(batch.indices, batch.labels)
-            layer_maps.begin(batch.indices)
-            due = time.monotonic() - committed >= chunk_seconds
-            try:
-                network(batch, layer_maps.take)
-                layer_maps.write(writer, all_held=due)
-            except torch.OutOfMemoryError as error:
-                raise out_of_memory(len(batch.indices)) from error
-            if due:
-                writer.commit(batch.end, layer_maps.gathered, reader.skipped)
-                committed = time.monotonic()
-            on_progress("activations", batch.end, total)
-    if not layer_maps.gathered:
-        raise NetdissectError(f"{reader.data.name}: none of its {total} images can be read")
+    layer_maps = _LayerMaps(reader, layers, writer.gathered(counted_on), quantile, top_images, counted_on)
+    sources = {layer.name: layer.source for layer in layers}
+    with _prepared(model, device):
+        memory_format = _memory_format(model, reader, device)
+        with capture(model, sources, layer_maps.take) as passes:
+            network = _Network(model, passes, reader, device, precision, memory_format)
+            _run(network, reader, writer, layer_maps, chunk_seconds, on_progress)
     layer_maps.write(writer, all_held=True)
     writer.commit(total, layer_maps.gathered, reader.skipped, complete=True)
     on_progress("activations", total, total)
+
+
+def _run(
+    network: "_Network",
+    reader: Reader,
+    writer: ActivationWriter,
+    layer_maps: "_LayerMaps",
+    chunk_seconds: float,
+    on_progress: OnProgress,
+) -> None:
+    """All batches that are not done yet, with a commit every ``chunk_seconds``."""
+    committed = time.monotonic()
+    for batch in reader.batches(writer.end):
+        writer.append_images(batch.indices, batch.labels)
+        layer_maps.begin(batch.indices)
+        due = time.monotonic() - committed >= chunk_seconds
+        try:
+            network(batch)
+            layer_maps.write(writer, all_held=due)
+        except torch.OutOfMemoryError as error:
+            raise out_of_memory(len(batch.indices)) from error
+        if due:
+            writer.commit(batch.end, layer_maps.gathered, reader.skipped)
+            committed = time.monotonic()
+        on_progress("activations", batch.end, len(reader.order))
 
 
 @dataclass
@@ -106,14 +120,21 @@ class _LayerMaps:
     """
 
     def __init__(
-        self, reader: Reader, gathered: dict[str, Gathered], quantile: float, top_images: int, device: torch.device
+        self,
+        reader: Reader,
+        layers: Sequence[LayerInfo],
+        gathered: dict[str, Gathered],
+        quantile: float,
+        top_images: int,
+        device: torch.device,
     ) -> None:
         self.reader = reader
+        self.layouts = {layer.name: layer.layout for layer in layers}
+        self.shapes = {layer.name: LayerShape(*(*layer.shape, 1, 1)[:3]) for layer in layers}
         self.gathered = gathered
         self.quantile = quantile
         self.top_images = top_images
         self.device = device
-        self.shapes: dict[str, LayerShape] = {}
         self._room = 0 if gathered else _HELD_BYTES
         self._held: deque[_Held] = deque()
 
@@ -122,9 +143,9 @@ class _LayerMaps:
 
     def take(self, layer: str, output: Any) -> None:
         held = self._held[-1]
-        maps = activation_maps(layer, output, len(held.images)).to(self.device)
+        maps = activation_maps(layer, output, len(held.images), self.layouts[layer]).to(self.device)
         total, shape = len(self.reader.order), LayerShape(*maps.shape[1:])
-        before = self.shapes.setdefault(layer, shape)
+        before = self.shapes[layer]
         if shape != before:
             old, new = (tuple(vars(of_layer).values()) for of_layer in (before, shape))
             raise NetdissectError(f"layer {layer} changes its shape from {old} to {new} between images")
@@ -162,56 +183,47 @@ class _LayerMaps:
 
 
 class _Network:
-    """Runs a network on batches; ``outputs`` is what ``capture`` fills."""
+    """Runs a network on batches in full or lower precision, while ``passes`` capture its layers."""
 
     def __init__(
-        self, model: nn.Module, outputs: Outputs, reader: Reader, device: torch.device, precision: torch.dtype
+        self,
+        model: nn.Module,
+        passes: Passes,
+        reader: Reader,
+        device: torch.device,
+        precision: torch.dtype,
+        memory_format: torch.memory_format,
     ) -> None:
         self.model = model
-        self.outputs = outputs
+        self.passes = passes
         self.reader = reader
         self.device = device
         self.precision = precision
-        self.channels_last = device.type == "cpu"
+        self.memory_format = memory_format
 
-    def __call__(self, batch: Batch, take: Callable[[str, Any], None]) -> None:
-        """Gives what every layer returns to ``take``."""
+    def __call__(self, batch: Batch) -> None:
         pixels = batch.pixels.pin_memory() if self.device.type == "cuda" else batch.pixels
         images = self.reader.preprocess.normalize(pixels.to(self.device, non_blocking=True))
-        if self.outputs.take is None:
-            self._forward_first(images)
-            for layer in self.outputs.layers:
-                take(layer, self.outputs[layer])
-            self.outputs.take = take
-            return
-        self._forward(images)
-        for layer in self.outputs.layers:
-            if layer not in self.outputs:
+        lower = self.precision != torch.float32
+        self.passes.begin()
+        with torch.autocast(self.device.type, self.precision) if lower else nullcontext():
+            forward(self.model, images.contiguous(memory_format=self.memory_format))
+        if self.passes.failure is not None:
+            raise self.passes.failure
+        for layer in self.passes.sources:
+            if layer not in self.passes.taken:
                 raise NetdissectError(f"layer {layer} is not used in every forward pass")
 
-    def _forward_first(self, images: Float[Tensor, "n 3 H W"]) -> None:
-        """The first pass, which runs to its end and so shows that each layer is used, and once; others stop early.
 
-        Convolutions on a CPU are faster on channels-last images. Some networks do not take these.
-        """
-        if self.channels_last:
-            try:
-                self._forward(images)
-            except NetdissectError:
-                self.channels_last = False
-        if not self.channels_last:
-            self._forward(images)
-        for layer in self.outputs.layers:
-            if layer not in self.outputs:
-                raise NetdissectError(f"layer {layer} is not used in the network's forward pass")
-
-    def _forward(self, images: Float[Tensor, "n 3 H W"]) -> None:
-        self.outputs.clear()
-        lower = self.precision != torch.float32
-        with torch.autocast(self.device.type, self.precision) if lower else nullcontext():
-            forward(self.model, images if self.channels_last else images.contiguous())
-        if self.outputs.failure is not None:
-            raise self.outputs.failure
+def _memory_format(model: nn.Module, reader: Reader, device: torch.device) -> torch.memory_format:
+    """Convolutions on a CPU are faster on channels-last images, but some networks do not take these: one is tried."""
+    if device.type == "cpu":
+        try:
+            forward(model, reader.first().contiguous(memory_format=torch.channels_last))
+            return torch.channels_last
+        except NetdissectError:
+            pass
+    return torch.contiguous_format
 
 
 @contextmanager

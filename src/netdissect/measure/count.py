@@ -15,7 +15,6 @@ from torch import Tensor
 from netdissect.activations.journal import read_npz, write_npz
 from netdissect.activations.kept import KeptActivations
 from netdissect.engine.histogram import Histogram
-from netdissect.engine.mask import ALIGNMENTS
 from netdissect.engine.parallel import all_cores, in_order, one_thread_per_operation
 from netdissect.engine.tally import Concepts, Cover, Overlap, Tally, count_overlap
 from netdissect.engine.top import TopImages
@@ -48,7 +47,7 @@ def count(
     concepts: Concepts,
     *,
     quantile: float | None = None,
-    align: str = "stretch",
+    align: str | None = None,
     device: torch.device | None = None,
     resume: bool = False,
     chunk_seconds: float = CHUNK_SECONDS,
@@ -57,6 +56,7 @@ def count(
 ) -> dict[str, Measurement]:
     """Thresholds and tallies of every layer of ``kept``, for the quantile kept for or a smaller one.
 
+    Maps lie on label maps as in the run, or as ``align`` says, ``receptive`` or ``stretch``.
     With ``resume``, what is counted is noted beside the activations, and what was noted of the same count is not
     counted again. ``workers`` threads count, by default as many as torch uses, at most 8. Raises ``NetdissectError`` if
     the quantile is larger.
@@ -86,7 +86,7 @@ def _tallies(
     device: torch.device,
     resume: bool,
     chunk_seconds: float,
-    align: str,
+    align: str | None,
     workers: int,
     on_progress: OnProgress,
 ) -> dict[str, Tally]:
@@ -103,7 +103,7 @@ def _tallies(
         for layer, shape in kept.layers.items():
             rows = kept.rows(layer, begin, end).to(device)
             overlaps[layer] = count_overlap(
-                rows, shape.height, thresholds[layer], cover, concepts.label_shape, ALIGNMENTS[align]
+                rows, shape.height, thresholds[layer], cover, concepts.label_shape, kept.alignment(layer, align)
             )
         return cover, overlaps
 
@@ -122,7 +122,7 @@ def _tallies(
     return tallies
 
 
-def _what_is_counted(concepts: Concepts, thresholds: Mapping[str, Tensor], align: str) -> dict[str, Any]:
+def _what_is_counted(concepts: Concepts, thresholds: Mapping[str, Tensor], align: str | None) -> dict[str, Any]:
     """As plain data, all that tallies follow from beside the activations."""
     return {
         "concepts": [concept.number for concept in concepts.concepts],

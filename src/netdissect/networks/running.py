@@ -36,7 +36,7 @@ def out_of_memory(images: int) -> NetdissectError:
     return NetdissectError(f"out of memory with {images} images at a time: take a smaller batch")
 
 
-def forward(model: nn.Module, images: Float[Tensor, "n 3 H W"]) -> None:
+def forward(model: nn.Module, images: Float[Tensor, "n channels H W"]) -> None:
     """One pass, on images in the network's own precision, for what its hooks see. Raises ``NetdissectError``."""
     precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
     try:

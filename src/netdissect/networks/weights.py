@@ -3,18 +3,20 @@
 import hashlib
 import inspect
 import pickle
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from netdissect.networks.caffemodel import read_caffemodel
 from netdissect.types import NetdissectError, one_line
 
-#: Where checkpoints keep the weights among other things.
+#: Where checkpoints keep the weights, or the whole network, among other things.
 _WRAPPERS = ("state_dict", "model")
 
 #: Put before every name by ``DataParallel`` and its kin.
@@ -23,13 +25,29 @@ _PREFIX = "module."
 #: Counters that old checkpoints lack and evaluation does not read.
 _HARMLESS = ".num_batches_tracked"
 
+#: Names in a DenseNet, ``denselayer1.norm.1.weight``, from before torch took the dots out of names of modules.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
 
-def read_weights(path: Path, *, trust_pickle: bool = False) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The state dict in a ``.safetensors`` or a torch file, and the metadata of the former.
+
+class Weights(NamedTuple):
+    """What a file of weights holds: tensors by their names; what a safetensors file tells beside them; of a Caffe
+    model its layers, in the order in which they run.
+    """
+
+    state: dict[str, Tensor]
+    metadata: dict[str, str]
+    layers: tuple[str, ...] = ()
+
+
+def read_weights(path: Path, *, trust_pickle: bool = False) -> Weights:
+    """What is in a ``.safetensors`` file, a ``.caffemodel`` or a torch file of today or of Python 2.
 
     A state dict may sit under ``state_dict`` or ``model``, its names may begin with ``module.``. A pickle that wants to
     run code is refused unless ``trust_pickle``. Raises ``NetdissectError``.
     """
+    if path.suffix == ".caffemodel":
+        caffe_model = read_caffemodel(path)
+        return Weights(caffe_model.state, {}, caffe_model.layers)
     if not path.is_file():
         raise NetdissectError(f"{path}: no such file of weights")
     metadata: dict[str, str] = {}
@@ -42,9 +60,7 @@ def read_weights(path: Path, *, trust_pickle: bool = False) -> tuple[dict[str, T
             raise NetdissectError(f"{path}: not a safetensors file: {one_line(error)}") from error
     else:
         found = _unpickle(path, trust_pickle)
-    for wrapper in _WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping | nn.Module):
-            found = found[wrapper]
+    found = _unwrapped(found)
     state = found.state_dict() if isinstance(found, nn.Module) else found
     if (
         not isinstance(state, Mapping)
@@ -54,7 +70,23 @@ def read_weights(path: Path, *, trust_pickle: bool = False) -> tuple[dict[str, T
         raise NetdissectError(f"{path}: holds no state dict, neither at the top nor under {' or '.join(_WRAPPERS)}")
     if all(name.startswith(_PREFIX) for name in state):
         state = {name.removeprefix(_PREFIX): value for name, value in state.items()}
-    return dict(state), metadata
+    return Weights(dict(state), metadata)
+
+
+def read_network(path: Path, *, trust_pickle: bool = False) -> nn.Module:
+    """The network that a torch file holds whole, alone or under ``model`` or ``state_dict``.
+
+    Unpickling it may run any code, so it is refused unless ``trust_pickle``. Raises ``NetdissectError``.
+    """
+    if not path.is_file():
+        raise NetdissectError(f"{path}: no such file of a network")
+    no_pickle = path.suffix in (".safetensors", ".caffemodel")
+    found = None if no_pickle else _unwrapped(_unpickle(path, trust_pickle))
+    if isinstance(found, nn.DataParallel):
+        return found.module
+    if not isinstance(found, nn.Module):
+        raise NetdissectError(f"{path}: holds no network; if it holds weights, name a MODEL and give it to --weights")
+    return found
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, build: Callable[..., Any]) -> None:
@@ -64,6 +96,7 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, bui
     error where that is what differs.
     """
     own = model.state_dict()
+    state = _with_names_of(own, state)
     missing = [name for name in own if name not in state and not name.endswith(_HARMLESS)]
     unexpected = [name for name in state if name not in own]
     differing = [name for name in own if name in state and own[name].shape != state[name].shape]
@@ -90,11 +123,32 @@ def weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def _unwrapped(found: Any) -> Any:
+    """The weights or the network that a checkpoint keeps among other things; anything else as it is."""
+    for wrapper in _WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping | nn.Module):
+            found = found[wrapper]
+    return found
+
+
+def _with_names_of(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state``, with old names of a DenseNet made new where ``own`` has only the new ones."""
+
+    def own_name(name: str) -> str:
+        new = _OLD_DENSENET.sub(r"\1\2.", name)
+        return new if new in own and name not in own else name
+
+    return {own_name(name): value for name, value in state.items()}
+
+
 def _unpickle(path: Path, trust_pickle: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch warns of, it refuses a line later
-            return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
+            try:
+                return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
+            except UnicodeDecodeError:  # Python 2 pickled text as bytes, of any encoding; names are ASCII in all
+                return torch.load(path, map_location="cpu", weights_only=not trust_pickle, encoding="latin1")
     except pickle.UnpicklingError as error:
         if trust_pickle or not _may_be_pickle(path):
             raise NetdissectError(f"{path}: not a torch file: {one_line(error)}") from error
@@ -102,6 +156,8 @@ def _unpickle(path: Path, trust_pickle: bool) -> Any:
             f"{path}: refused, since it is not a plain file of tensors: unpickling it could run any code "
             "(--trust-pickle if you trust where it comes from)"
         ) from error
+    except (ImportError, AttributeError) as error:
+        raise NetdissectError(f"{path}: needs what cannot be imported: {one_line(error)}") from error
     except Exception as error:  # unpickling a broken or foreign file may raise anything
         raise NetdissectError(f"{path}: not a torch file: {one_line(error)}") from error
 
@@ -125,7 +181,7 @@ def _classes_hint(
         parameters = inspect.signature(build).parameters
     except (TypeError, ValueError):
         return ""
-    names = [name for name in ("num_classes", "classes", "n_classes") if name in parameters]
+    names = [name for name in ("num_classes", "classes", "n_classes", "num_labels") if name in parameters]
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
         names.append("num_classes")
     return f" (--model-arg {names[0]}={classes} gives the network {classes} classes)" if names else ""

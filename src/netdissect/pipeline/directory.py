@@ -105,7 +105,7 @@ def _finished(dissection: Dissection, out: Path, overwrite: bool) -> Result | No
         return None
     result = Result.load(out)
     try:
-        check_same_plan(out, plan_of(result.about, list(result.layers)), dissection.plan)
+        check_same_plan(out, plan_of(result.about), dissection.plan)
     except NetdissectError:
         if not overwrite:
             raise

@@ -14,8 +14,10 @@ from torch import nn
 from netdissect.concepts import ConceptDataset, check_dataset, open_dataset, sample
 from netdissect.engine.batches import Reader
 from netdissect.engine.tally import Concepts
-from netdissect.networks.layers import check_layers
-from netdissect.networks.load import Expected, LoadedModel, load_model
+from netdissect.networks.expected import Expected
+from netdissect.networks.layers import LayerInfo, find_layers
+from netdissect.networks.layouts import check_layout
+from netdissect.networks.load import LoadedModel, load_model
 from netdissect.networks.weights import weights_hash
 from netdissect.options import (
     check_options,
@@ -39,10 +41,13 @@ def dissect(
     *,
     quantile: float = 0.005,
     iou_threshold: float = 0.04,
-    align: str = "stretch",
+    align: str = "receptive",
+    layout: str | None = None,
     size: int | tuple[int, int] | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
+    channels: str | None = None,
+    value_range: int | None = None,
     batch_size: int = 32,
     device: str | torch.device | None = None,
     precision: str = "float32",
@@ -64,14 +69,23 @@ def dissect(
 
     Args:
         model: any ``nn.Module`` that takes ``(n, 3, H, W)``, or the name of one (see ``load_model``).
-        layers: names of modules, as in ``model.named_modules()``, or one name.
+        layers: names as ``list_layers`` gives them, patterns of them (``layer*.2``), or ``paper`` for those that the
+            paper dissects in the architecture; or one such name.
         data: a dataset, or the name of one (see ``open_dataset``).
         quantile: the fraction of all positions at which a unit exceeds its threshold.
         iou_threshold: a unit whose IoU with its concept is greater is a detector.
-        align: how a map lies on the image; ``stretch`` stretches it over the whole.
+        align: how a map lies on the image: ``receptive``, each position at the centre of its receptive field, or
+            ``stretch``, stretched over the whole, as layers are in any case that have no such field.
+        layout: how a layer's output is laid out, ``nuhw``, ``nhwu``, ``ntu`` or ``nu`` (n images, u units, h w
+            positions, t tokens), where that is not to be inferred.
         size: image pixels, one number or (H, W); else what the weights tell, or 224.
-        mean: per channel of RGB in 0..1, one number or three; else what the weights tell, or ImageNet's.
-        std: likewise the deviation.
+        mean: per channel, in the order of ``channels`` and in 0..``value_range``, one number or three; else what the
+            weights tell, or ImageNet's.
+        std: likewise the deviation; else what the weights tell, or ImageNet's, or 1 where ``value_range`` is 255.
+        channels: ``rgb``, ``bgr`` or ``gray`` (luminance: the network takes ``(n, 1, H, W)``); else what the weights
+            tell, or ``rgb``. A mean that the weights tell for others is put in order, or averaged for gray.
+        value_range: what white is, 1 or 255; else what the weights tell, or 1. A mean that the weights tell for the
+            other is scaled; a deviation is not.
         batch_size: images at a time.
         device: where to run; None where the model is, ``auto`` a GPU if there is one.
         precision: ``float32``, or ``bfloat16`` or ``float16``, in which the network is run where it can be.
@@ -110,23 +124,27 @@ def dissect(
     check_options(quantile, iou_threshold, align)
     seed = whole_number(seed, "seed", least=0)
     loaded = _loaded(model, seed)
-    check_layers(loaded.model, layers)
+    check_layout(layout)
     where = choose_device(loaded.model, device)
     choose_precision(precision, where)
-    preprocess = choose_preprocess(loaded.expected, size, mean, std)
+    preprocess = choose_preprocess(loaded.expected, size, mean, std, channels, value_range)
     dataset = _dataset(data, preprocess.size, ignore_index, limit, seed, skip_bad)
     concepts = Concepts(_chosen(dataset, categories), dataset.label_shape)
     # In an order of chance, since images alike, of a film, say, often lie side by side: bounds of thresholds would
     # rise late, and more be kept for long.
     order = np.random.default_rng(seed).permutation(len(dataset)).tolist()
     reader = Reader(dataset, preprocess, batch_size, order=order, workers=choose_workers(workers), skip_bad=skip_bad)
+    chosen = find_layers(loaded.model, layers, reader.first().contiguous(), layout=layout, spec=loaded.spec)
     options = {
         "quantile": quantile,
         "iou_threshold": iou_threshold,
         "align": align,
+        "layout": layout,
         "size": list(preprocess.size),
         "mean": list(preprocess.mean),
         "std": list(preprocess.std),
+        "channels": preprocess.channels,
+        "value_range": preprocess.value_range,
         "batch_size": batch_size,
         "device": str(where),
         "precision": precision,
@@ -136,8 +154,8 @@ def dissect(
         "seed": seed,
         "top_images": top_images,
     }
-    about = _about(loaded, dataset) | {"options": options}
-    dissection = Dissection(name or loaded.spec, loaded, tuple(layers), reader, concepts, where, about)
+    about = _about(loaded, dataset) | {"layers": {info.name: _told(info, align) for info in chosen}, "options": options}
+    dissection = Dissection(name or loaded.spec, loaded, tuple(chosen), reader, concepts, where, about)
     if out is not None:
         return run_into(
             dissection,
@@ -149,6 +167,18 @@ def dissect(
         )
     with tempfile.TemporaryDirectory(prefix="netdissect-", ignore_cleanup_errors=True) as folder:
         return dissection.run(Path(folder), progress=progress)
+
+
+def _told(info: LayerInfo, align: str) -> dict[str, Any]:
+    """What a run tells of a layer, as plain data."""
+    return {
+        "type": info.type,
+        "shape": list(info.shape),
+        **info.layout.plain(info.output),
+        "align": "stretch" if info.field is None else align,
+        "field": None if info.field is None else info.field.plain(),
+        "no_field": info.no_field,
+    }
 
 
 def _loaded(model: nn.Module | LoadedModel | str, seed: int) -> LoadedModel:
@@ -189,7 +219,12 @@ def _chosen(data: ConceptDataset, categories: str | Sequence[str] | None) -> lis
 
 def _about(loaded: LoadedModel, data: ConceptDataset) -> dict[str, Any]:
     return {
-        "model": {"name": loaded.spec, "weights": loaded.weights, "weights_sha256": weights_hash(loaded.model)},
+        "model": {
+            "name": loaded.spec,
+            "arguments": {name: repr(value) for name, value in loaded.arguments.items()},
+            "weights": loaded.weights,
+            "weights_sha256": weights_hash(loaded.model),
+        },
         "data": {"name": data.name, "fingerprint": data.fingerprint(), "label_shape": list(data.label_shape)},
         "versions": {
             "python": platform.python_version(),

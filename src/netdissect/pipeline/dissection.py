@@ -15,6 +15,7 @@ from netdissect.engine.batches import Reader
 from netdissect.engine.parallel import all_cores, in_order
 from netdissect.engine.tally import Concepts
 from netdissect.measure import CHUNK_SECONDS, Measurement, OnProgress, collect, count
+from netdissect.networks.layers import LayerInfo
 from netdissect.networks.load import LoadedModel
 from netdissect.options import choose_precision
 from netdissect.pipeline.plan import check_same_plan, plan_of
@@ -35,7 +36,7 @@ class Dissection:
 
     name: str
     loaded: LoadedModel
-    layers: tuple[str, ...]
+    layers: tuple[LayerInfo, ...]
     reader: Reader
     concepts: Concepts
     device: torch.device
@@ -44,7 +45,7 @@ class Dissection:
     @property
     def plan(self) -> dict[str, Any]:
         """All that the result follows from, as plain data: runs of equal plans give equal results."""
-        return plan_of(self.about, self.layers)
+        return plan_of(self.about)
 
     def run(
         self, folder: Path, *, resume: bool = False, progress: bool = True, chunk_seconds: float = CHUNK_SECONDS
@@ -58,7 +59,9 @@ class Dissection:
         # Whatever mode the caller is in: what is gathered is changed in place in several.
         with progress_bar(progress) as bar, torch.inference_mode(False), torch.no_grad():
             on_progress = clock.around(bar)
-            with ActivationWriter(folder, self.layers, self.reader.data, options["quantile"], self.plan) as writer:
+            with ActivationWriter(
+                folder, self.layers, self.reader.data, self.reader.preprocess.size, options["quantile"], self.plan
+            ) as writer:
                 collect(
                     self.loaded.model,
                     self.layers,
@@ -74,7 +77,6 @@ class Dissection:
             measured = count(
                 KeptActivations(folder, check=False),  # those of before were checked when the writer opened them
                 self.concepts,
-                align=options["align"],
                 device=self.device,
                 resume=True,
                 chunk_seconds=chunk_seconds,
@@ -101,7 +103,31 @@ class Dissection:
         """``about``, and what became of it."""
         images, skipped = len(self.reader.data), [self.reader.skipped[index] for index in sorted(self.reader.skipped)]
         data = self.about["data"] | {"images": images - len(skipped), "skipped": skipped}
-        return {**self.about, "data": data, "notes": _notes(self.loaded, results, images, skipped)}
+        return {**self.about, "data": data, "notes": self._notes(results, images, skipped)}
+
+    def _notes(self, results: Mapping[str, LayerResult], images: int, skipped: list[str]) -> list[str]:
+        """What a reader of the result should know, a line each."""
+        notes = []
+        if self.loaded.is_random:
+            notes.append("the network has random weights: --weights FILE or DEFAULT gives it trained ones")
+        notes += self._stretched()
+        notes += [note for result in results.values() for note in result.notes()]
+        if skipped:
+            notes.append(
+                f"{len(skipped)} of {images} images were left out, since they cannot be read; the first: {skipped[0]}"
+            )
+        return notes
+
+    def _stretched(self) -> list[str]:
+        """Layers whose maps could not be laid where their receptive fields lie, by the reason; vectors have none."""
+        reasons: dict[str, list[str]] = {}
+        for layer in self.layers:
+            if layer.field is None and layer.layout.name != "nu" and self.about["options"]["align"] == "receptive":
+                reasons.setdefault(layer.no_field, []).append(layer.name)
+        return [
+            f"maps of {', '.join(layers)} are stretched over the image, since no receptive field is known: {reason}"
+            for reason, layers in reasons.items()
+        ]
 
 
 def _layer_result(
@@ -152,16 +178,3 @@ def _shown_images(reader: Reader, results: Mapping[str, LayerResult], on_progres
         shown[index] = of_index
         on_progress("pictures", len(shown), len(indices))
     return shown
-
-
-def _notes(loaded: LoadedModel, results: Mapping[str, LayerResult], images: int, skipped: list[str]) -> list[str]:
-    """What a reader of the result should know, a line each."""
-    notes = []
-    if loaded.is_random:
-        notes.append("the network has random weights: --weights FILE or DEFAULT gives it trained ones")
-    notes += [note for result in results.values() for note in result.notes()]
-    if skipped:
-        notes.append(
-            f"{len(skipped)} of {images} images were left out, since they cannot be read; the first: {skipped[0]}"
-        )
-    return notes

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
-from netdissect.engine.mask import ALIGNMENTS, unit_masks
-from netdissect.results import LayerResult, Result
+from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.networks.receptive import Field
+from netdissect.results import LayerResult, Result, layer_in_words
 
 #: Images shown for each unit.
 IMAGES_PER_UNIT = 5
@@ -74,6 +75,9 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("IoU cut", f"{options['iou_threshold']:g}"),
         ("Alignment", options["align"]),
     ]
+    channels, value_range = options.get("channels", "rgb"), options.get("value_range", 1)  # older runs lack them
+    if (channels, value_range) != ("rgb", 1):
+        facts.insert(4, ("Input", f"{channels}, 0 to {value_range}"))
     return facts + ([("Categories", ", ".join(options["categories"]))] if options["categories"] else [])
 
 
@@ -82,6 +86,7 @@ def _layer_data(layer: LayerResult, result: Result, colors: dict[str, str]) -> d
     return {
         "name": layer.layer,
         "units": layer.unit_count,
+        "lies": layer_in_words(result.about["layers"][layer.layer]),
         "detectors": summary["by_label"]["detectors"],
         "unique": summary["by_label"]["unique"],
         "unique_by_category": summary["by_category"]["unique"],
@@ -153,7 +158,9 @@ def _shots(layer: LayerResult, unit: int, result: Result, label_shape: tuple[int
     count = min(IMAGES_PER_UNIT, layer.top_image.shape[1])
     maps = torch.from_numpy(layer.top_maps[unit, :count])
     level = torch.full((count,), float(layer.thresholds[unit]))
-    align = ALIGNMENTS[result.about["options"]["align"]]
+    told, size = result.about["layers"][layer.layer], result.about["options"]["size"]
+    field = None if told["field"] is None else Field.from_plain(told["field"])
+    align = alignment_of(told["align"], field, (size[0], size[1]))
     pictures = _mask_pictures(unit_masks(maps, level, (label_shape[0], label_shape[1]), align).numpy())
     return [
         {

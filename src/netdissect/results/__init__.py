@@ -2,5 +2,6 @@
 
 from netdissect.results.layer import LayerResult
 from netdissect.results.run import Result, ShownImage, check_free
+from netdissect.results.words import layer_in_words
 
-__all__ = ["LayerResult", "Result", "ShownImage", "check_free"]
+__all__ = ["LayerResult", "Result", "ShownImage", "check_free", "layer_in_words"]

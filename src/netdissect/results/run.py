@@ -30,7 +30,7 @@ from netdissect.results.layer import LayerResult
 from netdissect.types import Concept, NetdissectError, one_line
 
 #: The layout of a run on disk. A reader refuses another.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _TALLY = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images")
 _TOP = {
@@ -184,8 +184,8 @@ def check_free(out: Path, *, overwrite: bool) -> None:
 
 def _folder_of(place: int, layer: str) -> str:
     """The layer's folder: its name, with what file systems do not take in names written as %XX."""
-    folder = quote(layer, safe=" #()[]")[:120]
-    taken = folder.lower() in ("images", "report", "run.json", "activations") or folder != quote(layer, safe=" #()[]")
+    folder = quote(layer, safe=" #()[]@")[:120]
+    taken = folder.lower() in ("images", "report", "run.json", "activations") or folder != quote(layer, safe=" #()[]@")
     return f"{place}-{folder}" if taken else folder
 
 

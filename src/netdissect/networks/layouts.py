@@ -1,0 +1,165 @@
+"""How a layer's output is laid out, whatever the network: where its units are, and where their positions."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from netdissect.networks.tracing.operation import Positions
+from netdissect.networks.tracing.positions import AxisField, summed, varies
+from netdissect.types import NetdissectError
+
+#: Layouts by name, a letter for each dimension: ``n`` images, ``u`` units, ``h w`` positions, ``t`` tokens.
+LAYOUTS = {
+    "nuhw": "maps, units first",
+    "nhwu": "maps, units last",
+    "ntu": "tokens",
+    "nu": "vectors",
+}
+
+#: Class and register tokens that a sequence may begin with, where nothing else tells them from those of positions.
+_MOST_EXTRA_TOKENS = 16
+
+
+class LayoutError(Exception):
+    """An output is laid out in no way that is known; the text says why."""
+
+    def __init__(
+        self, why: str = "neither maps (n,u,h,w) or (n,h,w,u), nor tokens (n,t,u), nor a vector (n,u)"
+    ) -> None:
+        super().__init__(why)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a layer's output is laid out: ``name`` is one of ``LAYOUTS``.
+
+    Of tokens, ``tokens`` are those that lie at positions, row by row, and ``grid`` tells how many rows and columns
+    there are; others, class and register tokens, lie nowhere.
+    """
+
+    name: str
+    tokens: tuple[int, ...] = ()
+    grid: tuple[int, int] | None = None
+
+    def maps(self, output: Float[Tensor, "n ..."]) -> Float[Tensor, "n u h w"]:
+        """The output as activation maps; a vector gives maps of one position."""
+        if self.name == "nu":
+            return output[:, :, None, None]
+        if self.name == "nhwu":
+            return output.permute(0, 3, 1, 2)
+        if self.grid is not None:
+            begin, end = self.tokens[0], self.tokens[-1] + 1
+            if self.tokens == tuple(range(begin, end)):
+                chosen = output[:, begin:end]
+            else:
+                chosen = output.index_select(1, torch.tensor(self.tokens, device=output.device))
+            return chosen.unflatten(1, self.grid).permute(0, 3, 1, 2)
+        return output
+
+    def shape(self, output: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the activation maps of one image, ``(u, h, w)``; ``(u,)`` of a vector."""
+        if self.grid is not None:
+            return (output[-1], *self.grid)
+        return (output[3], output[1], output[2]) if self.name == "nhwu" else output[1:]
+
+    def plain(self, output: tuple[int, ...]) -> dict[str, object]:
+        """As plain data, for an output of that shape: its name, and the numbers of tokens that lie nowhere."""
+        left_out = sorted(set(range(output[0])) - set(self.tokens)) if self.tokens else []
+        return {"layout": self.name, "tokens_left_out": left_out}
+
+
+def layout_of(
+    shape: tuple[int, ...],
+    positions: Positions | None,
+    image: tuple[int, int],
+    *,
+    lost: bool = False,
+    asked: str | None = None,
+) -> Layout:
+    """The layout of an output of ``shape``, of one image of ``image`` (H, W) pixels; ``asked`` is a layout's name.
+
+    ``positions`` tell along which dimensions places differ; they are None where they were ``lost``, and of what sees
+    nothing of the image. Raises ``LayoutError``.
+    """
+    if asked is not None and len(asked) != len(shape):
+        raise LayoutError(f"not {LAYOUTS[asked]} ({','.join(asked)})")
+    if len(shape) == 2:
+        return Layout("nu")
+    if len(shape) == 3:
+        if positions is None or asked is not None:
+            tokens = None if positions is None else _tokens_by_place(positions)
+            return tokens or _tokens_by_count(shape[1], image, certain=asked is None)
+        return _tokens_by_place(positions) or _nowhere(shape)
+    if len(shape) == 4:
+        if asked is None and positions is not None:
+            return Layout(_layout_of_maps(shape, positions))
+        return Layout(asked or (_layout_by_shape(shape, image) if lost else "nuhw"))
+    raise LayoutError
+
+
+def _nowhere(shape: tuple[int, ...]) -> Layout:
+    raise LayoutError(f"whose {shape[1]} tokens do not lie in rows and columns of the image")
+
+
+def _layout_of_maps(shape: tuple[int, ...], positions: Positions) -> str:
+    down, across = ([dim for dim in range(4) if varies(field, dim)] for field in positions)
+    if not down and not across:
+        is_pooled = any(bool(field.size.isinf().any()) for field in positions)
+        return "nhwu" if is_pooled and shape[1:3] == (1, 1) != shape[2:4] else "nuhw"
+    if set(down) <= {2} and set(across) <= {3}:
+        return "nuhw"
+    if set(down) <= {1} and set(across) <= {2}:
+        return "nhwu"
+    # Units, too, may look at different places: branches beside one another, or pixels that became channels.
+    if {2} <= set(down) <= {1, 2} and {3} <= set(across) <= {1, 3}:
+        return "nuhw"
+    if {1} <= set(down) <= {1, 3} and {2} <= set(across) <= {2, 3}:
+        return "nhwu"
+    raise LayoutError("not laid out as maps are: --layout nuhw or nhwu says which it is, if it is one of them")
+
+
+def _layout_by_shape(shape: tuple[int, ...], image: tuple[int, int]) -> str:
+    """Where positions were lost: units are last if a grid like the image comes before them, and none comes last."""
+    before, last = (height * image[1] == width * image[0] for height, width in (shape[1:3], shape[2:4]))
+    return "nhwu" if before and not last else "nuhw"
+
+
+def _tokens_by_place(positions: Positions) -> Layout | None:
+    """Tokens in the order of their places, if these form a grid."""
+    if any(varies(field, 2) for field in positions):
+        raise LayoutError("whose last dimension is not units, as that of tokens (n,t,u) is")
+    rows, columns = (_places_of_tokens(field) for field in positions)
+    placed = [token for token in range(len(rows)) if not math.isnan(rows[token] + columns[token])]
+    tokens = sorted(placed, key=lambda token: (rows[token], columns[token]))
+    height, width = len({rows[token] for token in placed}), len({columns[token] for token in placed})
+    grid = [(rows[token], columns[token]) for token in tokens]
+    if not tokens or len(set(grid)) != len(tokens) or len(tokens) != height * width:
+        return None
+    return Layout("ntu", tuple(tokens), (height, width))
+
+
+def _places_of_tokens(field: AxisField) -> list[float]:
+    return [float(place) for place in summed(field, [2]).centre[0, :, 0]]
+
+
+def _tokens_by_count(count: int, image: tuple[int, int], *, certain: bool) -> Layout:
+    """Tokens of a grid as high and wide as the image, after class and register tokens: as many as leave a grid."""
+    found = []
+    for extra in range(min(_MOST_EXTRA_TOKENS + 1, count)):
+        height = math.isqrt((count - extra) * image[0] // image[1])
+        if height and (count - extra) % height == 0 and height * image[1] == (count - extra) // height * image[0]:
+            found.append(Layout("ntu", tuple(range(extra, count)), (height, (count - extra) // height)))
+    if not found or (certain and len(found) > 1):
+        ways = "are a grid in several ways: --layout ntu takes the first" if found else "are no grid"
+        raise LayoutError(f"whose {count} tokens, some of which may be for no position, {ways}")
+    return found[0]
+
+
+def check_layout(name: str | None) -> None:
+    """Raises ``NetdissectError`` if there is no layout of that name."""
+    if name is not None and name not in LAYOUTS:
+        known = ", ".join(f"{layout} ({what})" for layout, what in LAYOUTS.items())
+        raise NetdissectError(f"no layout {name!r}: it is one of {known}")

@@ -1,0 +1,96 @@
+"""Operations that put elements elsewhere, make new ones, or work on each of them alone."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from netdissect.networks.tracing.operation import Operation, Positions, UntracedError, each
+from netdissect.networks.tracing.positions import AxisField, constant_field, join
+
+
+def elementwise(operation: Operation) -> list[Positions | None]:
+    """Operations on each element alone; of several tensors, joins."""
+    # What is merely written to gives nothing of what it was.
+    written = {argument.name for argument in operation.function._schema.arguments if argument.is_out}
+    read = [value for name, value in operation.arguments.items() if name not in written]
+    tensors = [leaf for leaf in tree_leaves(read) if isinstance(leaf, Tensor)]
+    given = [found for tensor in tensors if (found := operation.positions(tensor)) is not None]
+    outputs = [leaf for leaf in tree_leaves(operation.result) if isinstance(leaf, Tensor)]
+    target = outputs[0].shape
+    if not all(_fits(found[0].shape, target) for found in given):
+        raise UntracedError
+    joined = (join([height for height, _ in given], target), join([width for _, width in given], target))
+    return [joined if output.shape == target else None for output in outputs]
+
+
+def _fits(shape: Sequence[int], target: Sequence[int]) -> bool:
+    """Whether a tensor of ``shape`` can be repeated to ``target``."""
+    return len(shape) <= len(target) and all(
+        length in (1, wanted) for length, wanted in zip(reversed(shape), reversed(target), strict=False)
+    )
+
+
+def copy(operation: Operation) -> Positions:
+    """What is copied replaces what was there."""
+    source = operation.arguments["src"]
+    found = operation.positions(source)
+    return found or (constant_field(source.shape), constant_field(source.shape))
+
+
+def moved(operation: Operation) -> list[Positions | None]:
+    """The same operation on the positions themselves."""
+
+    def replay(axis: int) -> list[AxisField]:
+        def of(tensor: Tensor) -> AxisField | None:
+            found = operation.positions(tensor)
+            return None if found is None else found[axis]
+
+        indices = [operation.arguments.get("index"), *(operation.arguments.get("indices") or [])]
+
+        def numbers(attribute: str) -> list[Tensor]:
+            def replaced(tensor: Tensor) -> Tensor:
+                if any(tensor is index for index in indices):
+                    return tensor.cpu()
+                field = of(tensor) or constant_field(tensor.shape)
+                # Another view of the numbers, since some operations change the shape of what they are given.
+                return (field.centre if attribute == "centre" else field.size).detach()
+
+            return [leaf for leaf in tree_leaves(operation.again(replaced)) if isinstance(leaf, Tensor)]
+
+        given = [of(leaf) for leaf in tree_leaves(operation.arguments) if isinstance(leaf, Tensor)]
+        step = max(field.step for field in given if field is not None)
+        pairs: Iterable[tuple[Tensor, Tensor]] = zip(numbers("centre"), numbers("size"), strict=True)
+        if operation.name == "repeat":  # what has no place and is repeated loses its say, as in a join
+            pairs = ((centre, torch.where(centre.isnan(), 0.0, size)) for centre, size in pairs)
+        return [AxisField(centre, size, step).moved(lambda same: same) for centre, size in pairs]
+
+    return list(zip(replay(0), replay(1), strict=True))
+
+
+def reshaped(operation: Operation) -> Positions:
+    """As ``moved``; numbers that are repeated by a stride of 0 cannot be viewed, but reshaped."""
+    shape = operation.output.shape
+    return each(operation.given("self"), lambda field, _: field.moved(lambda numbers: numbers.reshape(shape)))
+
+
+def laid_out(operation: Operation) -> Positions:
+    """Other strides for the same memory."""
+    source, output = operation.arguments["self"], operation.output
+
+    def move(numbers: Tensor) -> Tensor:
+        memory = in_memory(numbers, source)
+        return memory.as_strided(output.shape, output.stride(), output.storage_offset() - source.storage_offset())
+
+    return each(operation.given("self"), lambda field, _: field.moved(move))
+
+
+def in_memory(numbers: Tensor, tensor: Tensor) -> Tensor:
+    """Numbers of the elements of ``tensor``, in memory as these are."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=numbers.dtype, device="cpu").copy_(numbers)
+
+
+def made(operation: Operation) -> list[Positions | None]:
+    """A new tensor, for which another one was but a pattern."""
+    return [(constant_field(operation.output.shape), constant_field(operation.output.shape))]

@@ -1,0 +1,76 @@
+"""What each operation that a network executes does to the positions of its tensors.
+
+Operations are those that torch executes in the end (``aten``), whatever the network's code looks like. What is neither
+listed here nor marked by torch as working on each element alone is not traced: it may put elements elsewhere.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tag, Tensor
+from torch.utils._pytree import tree_leaves
+
+from netdissect.networks.tracing.moves import copy, elementwise, laid_out, made, moved, reshaped
+from netdissect.networks.tracing.operation import Operation, Positions, UntracedError
+from netdissect.networks.tracing.sliding import (
+    adaptive_pool,
+    convolution,
+    interpolated,
+    padded,
+    pool,
+    shuffled_pixels,
+)
+from netdissect.networks.tracing.sums import attention, product, reduced
+
+
+def positions_after(operation: Operation) -> list[Positions | None]:
+    """Those of the tensors that the operation returned, in their order. Raises ``UntracedError``."""
+    found = _rule(operation)(operation)
+    found = found if isinstance(found, list) else [found]
+    outputs = [leaf for leaf in tree_leaves(operation.result) if isinstance(leaf, Tensor)]
+    return found + [None] * (len(outputs) - len(found))  # beside maxima, say, where they are
+
+
+def _rule(operation: Operation) -> Callable[[Operation], Any]:
+    if operation.function.namespace == "aten":
+        for pattern, rule in _RULES:
+            if pattern.fullmatch(operation.name):
+                return rule
+    return elementwise if Tag.pointwise in operation.function.tags else _untraced
+
+
+def _untraced(operation: Operation) -> Positions:
+    raise UntracedError
+
+
+#: What operations do, by their names: the first pattern that fits counts.
+_RULES: list[tuple[re.Pattern[str], Callable[[Operation], Any]]] = [
+    (re.compile(pattern), rule)
+    for pattern, rule in {
+        r"_?convolution|(mkldnn|cudnn|miopen)_convolution": convolution,
+        r"(max|avg)_pool[123]d(_with_indices)?": pool,
+        r"_?adaptive_(avg|max)_pool[123]d": adaptive_pool,
+        r"_?upsample_\w+": interpolated,
+        r"pixel_shuffle": shuffled_pixels,
+        r"constant_pad_nd|(reflection|replication)_pad[123]d": padded,
+        r"view|_unsafe_view|_reshape_alias|reshape": reshaped,
+        r"permute|transpose|t|squeeze|unsqueeze|slice|select|split|split_with_sizes|unbind|cat|stack|roll|flip|"
+        r"repeat|unfold|index|index_select|pixel_unshuffle|channel_shuffle|native_channel_shuffle|diagonal|rot90|"
+        r"unsafe_split|unsafe_split_with_sizes|_unsafe_index": moved,
+        r"copy": copy,
+        r"as_strided": laid_out,
+        r"new_\w+|\w+_like|fill|zero": made,
+        r"mean|sum|prod|amax|amin|max|min|median|var|std|var_mean|std_mean|norm|linalg_vector_norm|logsumexp": reduced,
+        r"addmm|_addmm_activation": product("mat1", "mat2"),
+        r"mm|bmm": product("self", "mat2"),
+        r"baddbmm": product("batch1", "batch2"),
+        r"linear": product("input", "weight", transposed=True),
+        r"_?scaled_dot_product\w+|_native_multi_head_attention|_transformer_encoder_layer_fwd": attention,
+        # Besides what torch marks so, these work on each element alone, or normalize by what they see of others.
+        r"alias|detach|clone|contiguous|lift|lift_fresh|to|_to_copy|expand|expand_as|broadcast_to|hardswish|mish|"
+        r"log_sigmoid_forward|_?prelu(_kernel)?|floor_divide|where|masked_fill|\w*dropout|bernoulli|fake_quantize\w*|"
+        r"_fake_quantize\w*|\w*batch_norm\w*|(native_)?(layer|group)_norm|_?(fused_)?rms_norm|renorm|"
+        r"_?(log_|safe_|masked_)?softmax": elementwise,
+    }.items()
+]

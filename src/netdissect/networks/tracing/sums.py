@@ -1,0 +1,61 @@
+"""Operations that sum over dimensions: reductions, products of matrices, attention."""
+
+from collections.abc import Callable
+
+from netdissect.networks.tracing.moves import elementwise
+from netdissect.networks.tracing.operation import Operation, Positions, UntracedError, each
+from netdissect.networks.tracing.positions import AxisField, constant_field, summed
+
+
+def reduced(operation: Operation) -> Positions:
+    """Sums, means, maxima and the like over some dimensions, or all."""
+    if "other" in operation.arguments:  # the larger of two tensors, say
+        joined = elementwise(operation)[0]
+        assert joined is not None
+        return joined
+    given = operation.given("self")
+    dims = operation.arguments.get("dim")
+    if dims is None or dims == []:
+        dims = list(range(len(given[0].shape)))
+    dims = [dims] if isinstance(dims, int) else dims
+    keepdim = operation.output.ndim == len(given[0].shape)
+    return each(given, lambda field, _: summed(field, dims, keepdim=keepdim))
+
+
+def product(first: str, second: str, *, transposed: bool = False) -> Callable[[Operation], Positions]:
+    """The rule of a product of matrices: sums over the first one's last and the second one's last but one dimension."""
+
+    def rule(operation: Operation) -> Positions:
+        left, right = (operation.positions(operation.arguments[name]) for name in (first, second))
+        shape = operation.output.shape
+
+        def of_left(field: AxisField) -> AxisField:
+            return summed(field, [-1]).expanded(shape)
+
+        def of_right(field: AxisField) -> AxisField:
+            total = summed(field, [-1 if transposed else -2])
+            total = total.moved(lambda numbers: numbers.transpose(-1, -2)) if transposed else total
+            return total.expanded(shape)
+
+        if left is not None and right is not None:
+            return each(left, lambda field, axis: _of_query(of_left(field), of_right(right[axis])))
+        if left is not None:
+            return each(left, lambda field, _: of_left(field))
+        if right is None:
+            raise UntracedError
+        return each(right, lambda field, _: of_right(field))
+
+    return rule
+
+
+def _of_query(query: AxisField, key: AxisField) -> AxisField:
+    """Attention sees all that it may attend to, and lies where its query does."""
+    has_place = bool(query.centre.isnan().logical_not().any())
+    return (query if has_place else key).undefined()
+
+
+def attention(operation: Operation) -> Positions:
+    """Attention as one operation."""
+    query, shape = operation.arguments["query" if "query" in operation.arguments else "src"], operation.output.shape
+    places = operation.positions(query) or (constant_field(query.shape),) * 2  # queries that were learned lie nowhere
+    return each(places, lambda field, _: summed(field, [-1]).expanded(shape).undefined())
