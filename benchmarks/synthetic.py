@@ -23,6 +23,7 @@ from netdissect.activations import ActivationWriter, KeptActivations
 from netdissect.engine.batches import Batch, Preprocess
 from netdissect.engine.tally import Concepts
 from netdissect.measure import collect, count
+from netdissect.networks.layers import find_layers
 
 BATCH_SIZE = 32
 LABEL_SHAPE = (112, 112)
@@ -139,6 +140,9 @@ class SyntheticReader:
         self.order = range(len(data))
         self.skipped: dict[int, str] = {}
 
+    def first(self) -> Tensor:
+        return torch.zeros(1, 3, 1, 1)
+
     def batches(self, start: int = 0) -> Iterator[Batch]:
         for begin in range(start, len(self.order), BATCH_SIZE):
             indices = list(self.order[begin : begin + BATCH_SIZE])
@@ -162,9 +166,10 @@ def _run(images: int, units: int, size: int, layers: int, concepts: int) -> dict
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with ActivationWriter(folder, names, data, QUANTILE, {}) as writer:
+        found = find_layers(model, names, torch.zeros(1, 3, 1, 1))
+        with ActivationWriter(folder, found, data, (1, 1), QUANTILE, {}) as writer:
             reader = SyntheticReader(data)
-            collect(model, names, reader, writer, quantile=QUANTILE, device=torch.device("cpu"))
+            collect(model, found, reader, writer, quantile=QUANTILE, device=torch.device("cpu"))
         passed = time.perf_counter() - begun - making.seconds
         kept = KeptActivations(folder, check=False)
         measured = count(kept, Concepts(data.concepts, LABEL_SHAPE), resume=True)
