@@ -175,6 +175,25 @@ def test_layers_lists_what_can_be_dissected(place, run):
     assert re.search(r"relu +ReLU +9 +55x55 +5 +4 +2", out)
 
 
+def test_layers_of_a_deep_network_are_a_tree(place, run):
+    status, out, _ = run("layers", "torchvision:resnet18", "--size", "64")
+    table, *others = out.strip().split("\n\n")
+    rows = table.splitlines()[2:]
+    assert status == 0 and [row.split()[0] for row in rows[4:8]] == ["layer1", "layer1.0", "layer1.1", "layer2"]
+    assert rows[4].startswith("layer1 ") and rows[5].startswith("  layer1.0 ")
+    assert others[0].startswith("1 without a field, stretched over the image: it sees all of the image")
+    hidden = int(others[1].partition(" more are nested deeper: --depth 4 shows all")[0])
+    everything = run("layers", "torchvision:resnet18", "--size", "64", "--depth", "4")[1].strip().split("\n\n")
+    assert len(everything) == 2 and len(everything[0].splitlines()) - 2 == len(rows) + hidden
+    assert "    layer1.0.relu#1 " in everything[0]
+
+
+def test_layers_of_a_network_without_any(place, run):
+    (place / "bare.py").write_text("from torch import nn\n\n\ndef bare():\n    return nn.Conv2d(3, 2, 1)\n")
+    status, out, _ = run("layers", "bare.py:bare")
+    assert status == 0 and out.startswith("no module within the network returns maps")
+
+
 def test_report_is_written_again_elsewhere(place, run):
     run(*DISSECT, "--out", "run")
     status, out, _ = run("report", "run", "--out", "page")

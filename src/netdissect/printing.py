@@ -53,6 +53,9 @@ def _print_layer(layer: "LayerResult", told: Mapping[str, Any]) -> None:
 
 def print_layers(layers: Sequence["LayerInfo"], depth: int | None = None) -> None:
     """A tree of layers, to ``depth`` levels; without it, as many levels as ``MOST_LAYERS`` lines hold."""
+    if not layers:
+        print("no module within the network returns maps, tokens or vectors that can be dissected")
+        return
     tree = list(_tree(layers))
     deepest = max((level for level, _ in tree), default=1)
     if depth is None:
@@ -65,7 +68,7 @@ def print_layers(layers: Sequence["LayerInfo"], depth: int | None = None) -> Non
     ]
     print_table(["layer", "type", "units", "positions", "field", "step", "first"], rows)
     for reason, count in Counter(info.no_field for _, info in tree if info.no_field and info.shape[1:]).items():
-        print(f"\n{count} without a field, which are stretched over the image: {reason}")
+        print(f"\n{count} without a field, stretched over the image: {reason}")
     if len(rows) < len(tree):
         print(f"\n{len(tree) - len(rows)} more are nested deeper: --depth {deepest} shows all")
 
