@@ -67,8 +67,10 @@ _RULES: list[tuple[re.Pattern[str], Callable[[Operation], Any]]] = [
         r"baddbmm": product("batch1", "batch2"),
         r"linear": product("input", "weight", transposed=True),
         r"_?scaled_dot_product\w+|_native_multi_head_attention|_transformer_encoder_layer_fwd": attention,
-        # Besides what torch marks so, these work on each element alone, or normalize by what they see of others.
+        # Besides what torch marks so, in older versions little, these work on each element alone, or normalize by what
+        # they see of others.
         r"alias|detach|clone|contiguous|lift|lift_fresh|to|_to_copy|expand|expand_as|broadcast_to|hardswish|mish|"
+        r"relu6|hardtanh|(leaky|r)_?relu(_with_noise)?|[cs]?elu|hardsigmoid|softplus|threshold|(soft|hard)shrink|"
         r"log_sigmoid_forward|_?prelu(_kernel)?|floor_divide|where|masked_fill|\w*dropout|bernoulli|fake_quantize\w*|"
         r"_fake_quantize\w*|\w*batch_norm\w*|(native_)?(layer|group)_norm|_?(fused_)?rms_norm|renorm|"
         r"_?(log_|safe_|masked_)?softmax": elementwise,

@@ -47,7 +47,7 @@ class FieldTracer(TorchDispatchMode):
         if any(known):
             self._note(function, arguments, result, next((of for of in known if isinstance(of, str)), None))
             for argument in function._schema.arguments:
-                if argument.is_write:
+                if argument.alias_info is not None and argument.alias_info.is_write:
                     for written in tree_leaves(arguments[argument.name]):
                         self._note_shared(written)
         return result
