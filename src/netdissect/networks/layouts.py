@@ -89,19 +89,15 @@ def layout_of(
     if len(shape) == 2:
         return Layout("nu")
     if len(shape) == 3:
-        if positions is None or asked is not None:
-            tokens = None if positions is None else _tokens_by_place(positions)
-            return tokens or _tokens_by_count(shape[1], image, certain=asked is None)
-        return _tokens_by_place(positions) or _nowhere(shape)
+        tokens = None if positions is None else _tokens_by_place(positions)
+        if tokens is None and positions is not None and asked is None:
+            raise LayoutError(f"whose {shape[1]} tokens do not lie in rows and columns of the image")
+        return tokens or _tokens_by_count(shape[1], image, certain=asked is None)
     if len(shape) == 4:
         if asked is None and positions is not None:
             return Layout(_layout_of_maps(shape, positions))
         return Layout(asked or (_layout_by_shape(shape, image) if lost else "nuhw"))
     raise LayoutError
-
-
-def _nowhere(shape: tuple[int, ...]) -> Layout:
-    raise LayoutError(f"whose {shape[1]} tokens do not lie in rows and columns of the image")
 
 
 def _layout_of_maps(shape: tuple[int, ...], positions: Positions) -> str:

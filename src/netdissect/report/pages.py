@@ -75,9 +75,8 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("IoU cut", f"{options['iou_threshold']:g}"),
         ("Alignment", options["align"]),
     ]
-    channels, value_range = options.get("channels", "rgb"), options.get("value_range", 1)  # older runs lack them
-    if (channels, value_range) != ("rgb", 1):
-        facts.insert(4, ("Input", f"{channels}, 0 to {value_range}"))
+    if (options["channels"], options["value_range"]) != ("rgb", 1):
+        facts.insert(4, ("Input", f"{options['channels']}, 0 to {options['value_range']}"))
     return facts + ([("Categories", ", ".join(options["categories"]))] if options["categories"] else [])
 
 

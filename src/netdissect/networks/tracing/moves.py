@@ -64,7 +64,7 @@ def moved(operation: Operation) -> list[Positions | None]:
         pairs: Iterable[tuple[Tensor, Tensor]] = zip(numbers("centre"), numbers("size"), strict=True)
         if operation.name == "repeat":  # what has no place and is repeated loses its say, as in a join
             pairs = ((centre, torch.where(centre.isnan(), 0.0, size)) for centre, size in pairs)
-        return [AxisField(centre, size, step).moved(lambda same: same) for centre, size in pairs]
+        return [AxisField(centre, size, step).squeezed() for centre, size in pairs]
 
     return list(zip(replay(0), replay(1), strict=True))
 
@@ -78,17 +78,20 @@ def reshaped(operation: Operation) -> Positions:
 def laid_out(operation: Operation) -> Positions:
     """Other strides for the same memory."""
     source, output = operation.arguments["self"], operation.output
-
-    def move(numbers: Tensor) -> Tensor:
-        memory = in_memory(numbers, source)
-        return memory.as_strided(output.shape, output.stride(), output.storage_offset() - source.storage_offset())
-
-    return each(operation.given("self"), lambda field, _: field.moved(move))
+    return each(
+        operation.given("self"),
+        lambda field, _: field.moved(lambda numbers: part_of(in_memory(numbers, source), source, output)),
+    )
 
 
 def in_memory(numbers: Tensor, tensor: Tensor) -> Tensor:
     """Numbers of the elements of ``tensor``, in memory as these are."""
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=numbers.dtype, device="cpu").copy_(numbers)
+
+
+def part_of(memory: Tensor, whole: Tensor, part: Tensor) -> Tensor:
+    """A view of those numbers that are of ``part``, which shares the memory of ``whole``; ``memory`` has all of them."""
+    return memory.as_strided(part.shape, part.stride(), part.storage_offset() - whole.storage_offset())
 
 
 def made(operation: Operation) -> list[Positions | None]:

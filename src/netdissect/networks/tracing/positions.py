@@ -36,7 +36,11 @@ class AxisField:
 
     def moved(self, move: Callable[[Tensor], Tensor]) -> "AxisField":
         """The field after ``move`` has put elements elsewhere, and changed none."""
-        return AxisField(_squeezed(move(self.centre)), _squeezed(move(self.size)), self.step)
+        return AxisField(move(self.centre), move(self.size), self.step).squeezed()
+
+    def squeezed(self) -> "AxisField":
+        """The same in as little memory as it takes."""
+        return AxisField(_squeezed(self.centre), _squeezed(self.size), self.step)
 
     def expanded(self, shape: Sequence[int]) -> "AxisField":
         """The field of a tensor that is repeated to ``shape``; as of ``Tensor.expand``."""
@@ -134,7 +138,7 @@ def windows(field: AxisField, dim: int, first: Sequence[int], last: Sequence[int
     size = torch.where(centre.isnan(), torch.maximum(begin.size, end.size), size)
     shape = list(field.shape)
     shape[dim] = len(first)
-    return AxisField(centre, size, field.step).moved(lambda numbers: numbers.expand(*shape))
+    return AxisField(centre, size, field.step).expanded(shape).squeezed()
 
 
 def resampled(
@@ -155,7 +159,7 @@ def resampled(
     sizes = _nearest(size, dim, [round(position) for position in positions]) + reach * local
     if field.shape[dim] == 1 < len(positions):
         sizes = torch.where(places.isnan(), 0.0, sizes)  # repeated over all places, as in a join
-    return AxisField(places, sizes, finer).moved(lambda numbers: numbers.expand(*shape))
+    return AxisField(places, sizes, finer).expanded(shape).squeezed()
 
 
 def with_step(field: AxisField, factor: float | int) -> AxisField:

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from netdissect.networks.tracing.moves import in_memory
+from netdissect.networks.tracing.moves import in_memory, part_of
 from netdissect.networks.tracing.operation import Operation, Positions, bind
 from netdissect.networks.tracing.positions import AxisField, constant_field, image_field
 from netdissect.networks.tracing.rules import positions_after
@@ -89,12 +89,11 @@ def _shared(of_whole: Positions | str | None, whole: Tensor, of_part: Positions 
 
     def written(numbers: Tensor, numbers_of_part: Tensor) -> Tensor:
         memory = in_memory(numbers, whole)
-        memory.as_strided(part.shape, part.stride(), _offset(part, whole)).copy_(numbers_of_part)
+        part_of(memory, whole, part).copy_(numbers_of_part)
         return memory
 
     def change(old: AxisField, new: AxisField) -> AxisField:
-        field = AxisField(written(old.centre, new.centre), written(old.size, new.size), new.step)
-        return field.moved(lambda same: same)
+        return AxisField(written(old.centre, new.centre), written(old.size, new.size), new.step).squeezed()
 
     return change(before[0], of_part[0]), change(before[1], of_part[1])
 
@@ -102,15 +101,10 @@ def _shared(of_whole: Positions | str | None, whole: Tensor, of_part: Positions 
 def _seen_by_view(view: Tensor, of_whole: Positions | str, whole: Tensor) -> Positions | str:
     if isinstance(of_whole, str):
         return of_whole
-
     if view.dtype != whole.dtype:
         raise RuntimeError
 
     def move(numbers: Tensor) -> Tensor:
-        return in_memory(numbers, whole).as_strided(view.shape, view.stride(), _offset(view, whole))
+        return part_of(in_memory(numbers, whole), whole, view)
 
     return of_whole[0].moved(move), of_whole[1].moved(move)
-
-
-def _offset(part: Tensor, whole: Tensor) -> int:
-    return int(part.storage_offset() - whole.storage_offset())
