@@ -90,7 +90,7 @@ def in_memory(numbers: Tensor, tensor: Tensor) -> Tensor:
 
 
 def part_of(memory: Tensor, whole: Tensor, part: Tensor) -> Tensor:
-    """A view of those numbers that are of ``part``, which shares the memory of ``whole``; ``memory`` has all of them."""
+    """A view of the numbers that are of ``part``, which shares the memory of ``whole``; ``memory`` has all of them."""
     return memory.as_strided(part.shape, part.stride(), part.storage_offset() - whole.storage_offset())
 
 
