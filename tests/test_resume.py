@@ -165,7 +165,7 @@ def test_an_unfinished_run_is_not_thrown_away_unasked(data, maps, tmp_path, ever
     out = tmp_path / "run"
     with pytest.raises(Killed):
         dissect(Falls(maps, at=5), "maps", data, out=out, **OPTIONS)
-    with pytest.raises(NetdissectError, match="an unfinished run is there: --resume goes on with it"):
+    with pytest.raises(NetdissectError, match="unfinished work is there: --resume goes on with it"):
         dissect(Recall(maps), "maps", data, out=out, **OPTIONS)
     dissect(Recall(maps), "maps", data, out=out, overwrite=True, **OPTIONS)
     assert out.exists() and not (tmp_path / "run.unfinished").exists()
@@ -283,7 +283,7 @@ def test_two_processes_do_not_run_into_one_directory(data, maps, tmp_path):
     (tmp_path / "run.unfinished").mkdir()
     with FileLock(tmp_path / "run.unfinished" / "lock"):
         for options in ({}, {"resume": True}, {"overwrite": True}):
-            with pytest.raises(NetdissectError, match="another process runs into it"):
+            with pytest.raises(NetdissectError, match="another process works in it"):
                 dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options, **OPTIONS)
     dissect(Recall(maps), "maps", data, out=tmp_path / "run", **OPTIONS)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -328,7 +328,7 @@ def _plain_layer(info: "LayerInfo") -> dict[str, Any]:
 
 
 def _interrupted(out: Path) -> NoReturn:
-    from netdissect.pipeline import unfinished_folder
+    from netdissect.storage import unfinished_folder
 
     kept = unfinished_folder(out).exists()
     _fail(f"interrupted; {'--resume goes on with what is finished' if kept else 'nothing was written'}", 130)

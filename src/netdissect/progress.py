@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from netdissect.measure import OnProgress
+from netdissect.types import OnProgress
 
 
 class Clock:

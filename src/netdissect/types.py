@@ -5,11 +5,14 @@ categories, ``h w`` a layer's positions, ``sh sw`` label pixels, ``H W`` image p
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 #: The categories of the paper, in the order of its figures. A dataset may have others.
 CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
+
+#: Told of what is being done, how much of it is done, and how much there is.
+OnProgress = Callable[[str, int, int], None]
 
 #: The label number of pixels without a concept.
 UNLABELLED = 0
@@ -34,6 +37,10 @@ class NetdissectError(Exception):
 
 class BadSampleError(NetdissectError):
     """One image or label map cannot be read. A run may skip it and go on."""
+
+
+def no_progress(doing: str, done: int, total: int) -> None:
+    """An ``OnProgress`` that tells nobody."""
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:

@@ -4,18 +4,16 @@ What is appended counts once the state says so, and the state is replaced in one
 process, the folder is as it was at the last ``commit``. Should the machine itself fail, checksums tell.
 """
 
-import json
-import zipfile
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from netdissect.types import NetdissectError, one_line
+from netdissect.storage import not_writable, read_npz, write_npz
+from netdissect.types import NetdissectError
 
 STATE = "state.npz"
 
@@ -74,7 +72,7 @@ class Journal:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> NetdissectError:
-        return NetdissectError(f"{self.folder}: cannot be written: {one_line(error)}")
+        return not_writable(self.folder, error)
 
 
 def read_state(folder: Path) -> State:
@@ -94,27 +92,3 @@ def check_files(folder: Path, files: Mapping[str, tuple[int, int]]) -> None:
                 left -= len(data)
         if left or found != checksum:
             raise NetdissectError(f"{folder / name}: is damaged: its first {length} bytes are not those written")
-
-
-def write_npz(path: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Replaces the file in one step. Raises ``OSError``."""
-    beside = path.with_name(f"{path.name}.new")
-    text = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, **{"description": text, **arrays})  # type: ignore[arg-type]
-        beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
-
-
-def read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The plain data and the arrays of such a file; zip's own checksums are verified."""
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        return json.loads(arrays.pop("description").tobytes()), arrays
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error

@@ -4,7 +4,7 @@
 likes, without the network.
 """
 
-from netdissect.measure.collect import CHUNK_SECONDS, OnProgress, collect
+from netdissect.measure.collect import CHUNK_SECONDS, collect
 from netdissect.measure.count import Measurement, count
 
-__all__ = ["CHUNK_SECONDS", "Measurement", "OnProgress", "collect", "count"]
+__all__ = ["CHUNK_SECONDS", "Measurement", "collect", "count"]

@@ -7,7 +7,7 @@ go, so that of the maps a few percent are kept.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +25,7 @@ from netdissect.engine.rows import Extremes, MapRows
 from netdissect.engine.threshold import threshold_rank
 from netdissect.networks.layers import LayerInfo
 from netdissect.networks.running import device_of, evaluating, forward, out_of_memory
-from netdissect.types import NetdissectError, one_line
-
-#: What is being done, images done, images in all.
-OnProgress = Callable[[str, int, int], None]
+from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
 
 #: What is finished is committed this often, in seconds: so much work is done again after a kill.
 CHUNK_SECONDS = 5.0
@@ -51,7 +48,7 @@ def collect(
     precision: torch.dtype = torch.float32,
     top_images: int = 15,
     chunk_seconds: float = CHUNK_SECONDS,
-    on_progress: OnProgress = lambda doing, done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> None:
     """Runs ``model`` over those images of ``reader`` that ``writer`` has not yet, and keeps activations of ``layers``.
 

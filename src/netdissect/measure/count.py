@@ -12,14 +12,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from netdissect.activations.journal import read_npz, write_npz
 from netdissect.activations.kept import KeptActivations
 from netdissect.engine.histogram import Histogram
 from netdissect.engine.parallel import all_cores, in_order, one_thread_per_operation
 from netdissect.engine.tally import Concepts, Cover, Overlap, Tally, count_overlap
 from netdissect.engine.top import TopImages
-from netdissect.measure.collect import CHUNK_SECONDS, OnProgress
-from netdissect.types import NetdissectError, one_line
+from netdissect.measure.collect import CHUNK_SECONDS
+from netdissect.storage import read_npz, write_npz
+from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
 
 #: Images that are counted together, and the most label pixels these may have.
 _IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME = 32, 2**22
@@ -52,7 +52,7 @@ def count(
     resume: bool = False,
     chunk_seconds: float = CHUNK_SECONDS,
     workers: int | None = None,
-    on_progress: OnProgress = lambda doing, done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> dict[str, Measurement]:
     """Thresholds and tallies of every layer of ``kept``, for the quantile kept for or a smaller one.
 

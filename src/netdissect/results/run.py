@@ -11,13 +11,10 @@ RUN/report/, activations/   its page, and what was kept of activations: others w
 
 import html
 import json
-import shutil
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from netdissect.results.layer import LayerResult
+from netdissect.storage import check_place, save_arrays, staged
 from netdissect.types import Concept, NetdissectError, one_line
 
 #: The layout of a run on disk. A reader refuses another.
@@ -109,7 +107,10 @@ class Result:
         out = Path(out)
         check_free(out, overwrite=overwrite)
         # Absolute, since "." cannot be renamed.
-        with _staged(out.absolute(), hidden) as stage, ThreadPoolExecutor(2) as threads:  # that compress meanwhile
+        with (
+            staged(out.absolute(), hidden) as stage,
+            ThreadPoolExecutor(2) as threads,
+        ):  # that compress meanwhile
             saved = [
                 threads.submit(_save_layer, layer, stage / _folder_of(place, layer.layer), self.images)
                 for place, layer in enumerate(self.layers.values())
@@ -168,18 +169,7 @@ class Result:
 
 def check_free(out: Path, *, overwrite: bool) -> None:
     """Raises ``NetdissectError`` if a run cannot be written to ``out``: asked before the work as well as after it."""
-    if out.exists() or out.is_symlink():
-        if not overwrite:
-            raise NetdissectError(f"{out}: exists already (--overwrite replaces a run)")
-        if not out.is_dir() or (any(out.iterdir()) and not (out / "run.json").is_file()):
-            raise NetdissectError(f"{out}: is not a run, and is not overwritten")
-        if out.absolute().is_mount():
-            raise NetdissectError(f"{out}: a disk is mounted there, which cannot be replaced; name a folder in it")
-    parent = next(folder for folder in out.absolute().parents if folder.exists())
-    try:
-        Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent)).rmdir()
-    except OSError as error:
-        raise NetdissectError(f"{out}: cannot be written: {one_line(error)}") from error
+    check_place(out, overwrite=overwrite, marker="run.json", what="a run")
 
 
 def _folder_of(place: int, layer: str) -> str:
@@ -192,8 +182,8 @@ def _folder_of(place: int, layer: str) -> str:
 def _save_layer(layer: LayerResult, folder: Path, images: Mapping[int, ShownImage]) -> None:
     folder.mkdir()
     layer.units.to_parquet(folder / "units.parquet", index=False)
-    _save_arrays(folder / "tally.npz", {name: getattr(layer, name) for name in _TALLY})
-    _save_arrays(folder / "top.npz", {name: getattr(layer, field) for name, field in _TOP.items()})
+    save_arrays(folder / "tally.npz", {name: getattr(layer, name) for name in _TALLY})
+    save_arrays(folder / "top.npz", {name: getattr(layer, field) for name, field in _TOP.items()})
     units, ranks = layer.top_image.shape
     width = layer.top_maps.shape[3]
     peak = layer.top_maps.reshape(units, ranks, -1).argmax(axis=2).ravel()
@@ -208,14 +198,6 @@ def _save_layer(layer: LayerResult, folder: Path, images: Mapping[int, ShownImag
         "column": peak % width,
     }
     pd.DataFrame(top).to_parquet(folder / "top.parquet", index=False)
-
-
-def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """As ``np.savez_compressed``, in half the time: the files are a few percent larger."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        for name, array in arrays.items():
-            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array)
 
 
 def _load_layer(
@@ -253,30 +235,3 @@ def _read_description(root: Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise NetdissectError(f"{path}: format version {version}; this netdissect reads version {FORMAT_VERSION}")
     return description
-
-
-@contextmanager
-def _staged(out: Path, hidden: Path | None) -> Iterator[Path]:
-    """A directory in ``hidden`` that takes the place of ``out`` when the block ends well, and vanishes otherwise."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if hidden is None:
-            hidden = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        else:
-            shutil.rmtree(hidden, ignore_errors=True)
-            hidden.mkdir()
-        stage, old = hidden / "new", hidden / "old"
-    except OSError as error:
-        raise NetdissectError(f"{out}: cannot be written: {one_line(error)}") from error
-    try:
-        stage.mkdir()
-        yield stage
-        if out.exists():
-            out.rename(old)
-        stage.rename(out)
-    except OSError as error:
-        raise NetdissectError(f"{out}: cannot be written: {one_line(error)}") from error
-    finally:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(hidden, ignore_errors=True)

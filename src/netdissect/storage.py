@@ -1,0 +1,167 @@
+"""Files and directories that appear whole or not at all, and long work that goes on where it was stopped."""
+
+import json
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from netdissect.types import NetdissectError, one_line
+
+#: Held while a process works in an unfinished folder; it also tells that the folder is one of ours.
+LOCK = "lock"
+
+
+def check_place(out: Path, *, overwrite: bool, marker: str, what: str) -> None:
+    """Raises ``NetdissectError`` if ``out`` cannot take a new directory: asked before the work as well as after it.
+
+    Only ``what``, a directory that holds the file ``marker``, is ever overwritten.
+    """
+    if out.exists() or out.is_symlink():
+        if not overwrite:
+            raise NetdissectError(f"{out}: exists already (--overwrite replaces {what})")
+        if not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
+            raise NetdissectError(f"{out}: is not {what}, and is not overwritten")
+        if out.absolute().is_mount():
+            raise NetdissectError(f"{out}: a disk is mounted there, which cannot be replaced; name a folder in it")
+    parent = next(folder for folder in out.absolute().parents if folder.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent)).rmdir()
+    except OSError as error:
+        raise not_writable(out, error) from error
+
+
+def unfinished_folder(out: Path) -> Path:
+    """Where the work for what is to be saved in ``out`` is kept until it is."""
+    out = out.absolute()
+    return out.with_name(f"{out.name}.unfinished")
+
+
+def check_unfinished(folder: Path, state: str, *, overwrite: bool, resume: bool) -> None:
+    """Raises ``NetdissectError`` if the folder holds work, told by its file ``state``, that is not to be touched."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / LOCK).is_file():
+        raise NetdissectError(f"{folder}: would be used meanwhile, but holds something else; name another place")
+    if (folder / state).is_file() and not (resume or overwrite):
+        raise NetdissectError(f"{folder}: unfinished work is there: --resume goes on with it, --overwrite begins anew")
+
+
+@contextmanager
+def alone(folder: Path, state: str) -> Iterator[None]:
+    """The folder, created where there is none, for this process alone; removed if it holds no file ``state`` then."""
+    lock = FileLock(folder / LOCK, blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise NetdissectError(f"{folder}: another process works in it") from error
+    except OSError as error:
+        raise not_writable(folder, error) from error
+    try:
+        yield
+    finally:
+        if not (folder / state).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def clear(folder: Path) -> None:
+    """Removes all that is in an unfinished folder but its lock."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+@contextmanager
+def staged(out: Path, hidden: Path | None) -> Iterator[Path]:
+    """A directory in ``hidden`` that takes the place of ``out`` when the block ends well, and vanishes otherwise.
+
+    Without ``hidden``, it lies in a new one beside ``out``.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if hidden is None:
+            hidden = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        else:
+            shutil.rmtree(hidden, ignore_errors=True)
+            hidden.mkdir()
+    except OSError as error:
+        raise not_writable(out, error) from error
+    try:
+        stage = hidden / "new"
+        stage.mkdir()
+        yield stage
+        put_in_place(stage, out)
+    except OSError as error:
+        raise not_writable(out, error) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def put_in_place(stage: Path, out: Path) -> None:
+    """Renames ``stage`` to ``out``; what was there is removed, or stays if that fails. Raises ``OSError``."""
+    old = stage.with_name("old")
+    try:
+        if out.exists():
+            out.rename(old)
+        stage.rename(out)
+    finally:
+        if old.exists() and not out.exists():
+            old.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def not_writable(path: Path, error: OSError) -> NetdissectError:
+    """What to raise for an error of the file system: a full disk, say."""
+    return NetdissectError(f"{path}: cannot be written: {one_line(error)}")
+
+
+def write_npz(path: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Plain data and arrays in one file, which is replaced in one step. Raises ``OSError``."""
+    text = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
+    with _replacing(path) as beside, beside.open("wb") as file:
+        np.savez(file, **{"description": text, **arrays})  # type: ignore[arg-type]
+
+
+def read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The plain data and the arrays of such a file; zip's own checksums are verified."""
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        return json.loads(arrays.pop("description").tobytes()), arrays
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """As ``np.savez_compressed``, in half the time: the files are a few percent larger."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name, array in arrays.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces the file in one step. Raises ``OSError``."""
+    with _replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        yield beside
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
