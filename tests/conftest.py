@@ -1,16 +1,35 @@
 """What several tests need."""
 
+import sys
+
 import pytest
 import torch
-from jaxtyping import config
+
+from tests.unchecked import unchecked_types
 
 
 @pytest.fixture(scope="module")
 def large_networks():
-    """Watching a large network takes ten times as long with types checked; threads that share a core take time, too."""
-    checks, threads = config.jaxtyping_disable, torch.get_num_threads()
-    config.update("jaxtyping_disable", True)
+    """Watches large networks with types unchecked, and in one thread: threads that share a core take time, too."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    config.update("jaxtyping_disable", checks)
+    with unchecked_types():
+        yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def run(capfd, monkeypatch):
+    """Runs the command in this process: (exit status, standard output, standard error)."""
+    from netdissect import cli  # only now: types are checked in what is imported once the tests are set up
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["netdissect", *map(str, arguments)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        return status, *capfd.readouterr()
+
+    return command

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from netdissect import Scenes, dissect
+from tests.unchecked import unchecked_types
 
 SIZE = (56, 56)
 PLAIN = {"size": SIZE, "mean": 0.0, "std": 1.0, "progress": False}
@@ -31,8 +32,9 @@ class TruthNetwork(nn.Module):
 
 def test_every_planted_unit_gets_its_concept():
     scenes = Scenes(150, size=SIZE, seed=11)
-    # Units that fire on less than the quantile have the threshold 0, so that their masks are all of their concept.
-    layer = dissect(TruthNetwork(scenes), ["units"], scenes, quantile=0.5, **PLAIN)["units"]
+    with unchecked_types():
+        # Units that fire on less than the quantile have the threshold 0, so that their masks are all of their concept.
+        layer = dissect(TruthNetwork(scenes), ["units"], scenes, quantile=0.5, **PLAIN)["units"]
     labels = layer.units[layer.units["is_label"]].set_index("unit")
     assert (layer.concept_area > 0).all()
     named = list(zip(labels["concept"], labels["category"], labels["iou"], strict=True))
@@ -55,7 +57,8 @@ def test_units_wired_to_colors_of_real_pixels_are_named_so():
         for unit, (weights, level) in enumerate(wiring.values()):
             network[0].weight[unit] = torch.tensor(weights)[:, None, None]
             network[0].bias[unit] = -level
-    layer = dissect(network, ["1"], Scenes(150, size=SIZE, seed=3), **PLAIN)["1"]
+    with unchecked_types():
+        layer = dissect(network, ["1"], Scenes(150, size=SIZE, seed=3), **PLAIN)["1"]
     colors = layer.units[layer.units["category"] == "color"].set_index("unit")["concept"]
     assert colors.tolist() == list(wiring)
 

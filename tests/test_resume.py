@@ -281,7 +281,7 @@ def test_images_left_out_are_remembered_where_only_counting_is_left(data, maps, 
 
 def test_two_processes_do_not_run_into_one_directory(data, maps, tmp_path):
     (tmp_path / "run.unfinished").mkdir()
-    with FileLock(tmp_path / "run.unfinished" / "lock"):
+    with FileLock(tmp_path / "run.unfinished" / "state.lock"):
         for options in ({}, {"resume": True}, {"overwrite": True}):
             with pytest.raises(NetdissectError, match="another process works in it"):
                 dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options, **OPTIONS)
@@ -339,7 +339,7 @@ def test_inference_mode_makes_no_difference(data, maps):
 def test_what_was_left_before_anything_was_finished_is_not_kept(data, maps, tmp_path):
     folder = tmp_path / "run.unfinished"
     folder.mkdir()
-    for name in ("lock", "layer9.values"):
+    for name in ("state.lock", "layer9.values"):
         (folder / name).write_bytes(b"left")
     dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, keep_activations=True, **OPTIONS)
     assert not (tmp_path / "run" / "activations" / "layer9.values").exists()

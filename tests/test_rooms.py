@@ -13,6 +13,7 @@ PACKAGE = Path(netdissect.__file__).parent
 ROOMS = (
     "types",
     "storage",
+    "parallel",
     "concepts",
     "networks",
     "engine",

@@ -9,9 +9,9 @@ from torch import nn
 
 from netdissect.engine.batches import Preprocess
 from netdissect.engine.mask import check_alignment
-from netdissect.engine.parallel import MOST_WORKERS
 from netdissect.networks.expected import CHANNELS, IMAGENET, VALUE_RANGES, Expected
 from netdissect.networks.running import device_of
+from netdissect.parallel import MOST_WORKERS
 from netdissect.types import NetdissectError, one_line
 
 

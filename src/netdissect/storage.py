@@ -1,11 +1,12 @@
 """Files and directories that appear whole or not at all, and long work that goes on where it was stopped."""
 
 import json
+import os
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,27 +16,33 @@ from filelock import FileLock, Timeout
 
 from netdissect.types import NetdissectError, one_line
 
-#: Held while a process works in an unfinished folder; it also tells that the folder is one of ours.
-LOCK = "lock"
+
+class NotWritableError(NetdissectError):
+    """A file or directory cannot be written: the disk is full, say."""
 
 
-def check_place(out: Path, *, overwrite: bool, marker: str, what: str) -> None:
+def check_place(out: Path, *, overwrite: bool, markers: Sequence[str], what: str) -> None:
     """Raises ``NetdissectError`` if ``out`` cannot take a new directory: asked before the work as well as after it.
 
-    Only ``what``, a directory that holds the file ``marker``, is ever overwritten.
+    Only ``what``, a directory that holds all files ``markers``, is ever overwritten.
     """
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise NetdissectError(f"{out}: exists already (--overwrite replaces {what})")
-        if not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
+        if not out.is_dir() or (any(out.iterdir()) and not all((out / marker).is_file() for marker in markers)):
             raise NetdissectError(f"{out}: is not {what}, and is not overwritten")
-        if out.absolute().is_mount():
+        if os.path.ismount(out.absolute()):
             raise NetdissectError(f"{out}: a disk is mounted there, which cannot be replaced; name a folder in it")
     parent = next(folder for folder in out.absolute().parents if folder.exists())
     try:
         Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent)).rmdir()
     except OSError as error:
         raise not_writable(out, error) from error
+
+
+def lock_file(folder: Path, state: str) -> Path:
+    """Held while a process works in an unfinished folder; it also tells that the folder is for work of this kind."""
+    return folder / f"{Path(state).stem}.lock"
 
 
 def unfinished_folder(out: Path) -> Path:
@@ -46,7 +53,7 @@ def unfinished_folder(out: Path) -> Path:
 
 def check_unfinished(folder: Path, state: str, *, overwrite: bool, resume: bool) -> None:
     """Raises ``NetdissectError`` if the folder holds work, told by its file ``state``, that is not to be touched."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / LOCK).is_file():
+    if folder.exists() and any(folder.iterdir()) and not lock_file(folder, state).is_file():
         raise NetdissectError(f"{folder}: would be used meanwhile, but holds something else; name another place")
     if (folder / state).is_file() and not (resume or overwrite):
         raise NetdissectError(f"{folder}: unfinished work is there: --resume goes on with it, --overwrite begins anew")
@@ -55,7 +62,7 @@ def check_unfinished(folder: Path, state: str, *, overwrite: bool, resume: bool)
 @contextmanager
 def alone(folder: Path, state: str) -> Iterator[None]:
     """The folder, created where there is none, for this process alone; removed if it holds no file ``state`` then."""
-    lock = FileLock(folder / LOCK, blocking=False)
+    lock = FileLock(lock_file(folder, state), blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -71,12 +78,16 @@ def alone(folder: Path, state: str) -> Iterator[None]:
         lock.release()
 
 
-def clear(folder: Path) -> None:
-    """Removes all that is in an unfinished folder but its lock."""
+def clear(folder: Path, state: str) -> None:
+    """Removes all that is in an unfinished folder but its lock, first of all ``state``: there is nothing to go on with.
+
+    Raises ``OSError``.
+    """
+    (folder / state).unlink(missing_ok=True)
     for path in folder.iterdir():
         if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != LOCK:
+            shutil.rmtree(path)
+        elif path != lock_file(folder, state):
             path.unlink()
 
 
@@ -119,31 +130,34 @@ def put_in_place(stage: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def not_writable(path: Path, error: OSError) -> NetdissectError:
-    """What to raise for an error of the file system: a full disk, say."""
-    return NetdissectError(f"{path}: cannot be written: {one_line(error)}")
+def not_writable(path: Path, error: OSError) -> NotWritableError:
+    """What to raise for an error of the file system."""
+    return NotWritableError(f"{path}: cannot be written: {error.strerror or one_line(error)}")
 
 
-def write_npz(path: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(
+    path: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], *, compress: bool = False
+) -> None:
     """Plain data and arrays in one file, which is replaced in one step. Raises ``OSError``."""
     text = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
-    with _replacing(path) as beside, beside.open("wb") as file:
-        np.savez(file, **{"description": text, **arrays})  # type: ignore[arg-type]
+    with _replacing(path) as beside:
+        save_arrays(beside, {"description": text, **arrays}, compress=compress)
 
 
-def read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The plain data and the arrays of such a file; zip's own checksums are verified."""
+def read_npz(path: Path, *, arrays: bool = True) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The plain data and, unless they are not wanted, the arrays of such a file; zip's own checksums are verified."""
     try:
         with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        return json.loads(arrays.pop("description").tobytes()), arrays
+            found = {name: file[name] for name in file.files if arrays or name == "description"}
+        return json.loads(found.pop("description").tobytes()), found
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """As ``np.savez_compressed``, in half the time: the files are a few percent larger."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
+    """As ``np.savez_compressed``, in half the time: the files are a few percent larger. Raises ``OSError``."""
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "w", method, compresslevel=1) as file:
         for name, array in arrays.items():
             with file.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array)
@@ -152,7 +166,8 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replaces the file in one step. Raises ``OSError``."""
     with _replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8", newline="")
+        # Names of files may hold bytes that are no text.
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 @contextmanager

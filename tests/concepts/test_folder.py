@@ -12,6 +12,7 @@ from torch import nn
 
 from netdissect import dissect
 from netdissect.concepts import ConceptDataset, FolderDataset
+from netdissect.concepts.files import read_image
 from netdissect.engine.batches import Preprocess
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.shared import SHARED
@@ -508,3 +509,15 @@ def test_camvid():
         # The squash keeps one pixel in 14: the smallest patches go, none appear.
         assert 0.9 * shown <= images[number] <= shown, name
     assert data.image(0).size == (480, 360)
+
+
+def test_images_deeper_than_eight_bits(tmp_path):
+    values = np.array([[0, 255, 256, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    assert np.asarray(read_image(tmp_path / "deep.png"))[0].tolist() == [[0] * 3, [0] * 3, [1] * 3, [255] * 3]
+    Image.fromarray(values).save(tmp_path / "deep.tif")
+    assert np.asarray(read_image(tmp_path / "deep.tif"))[0, :, 1].tolist() == [0, 0, 1, 255]
+    for mode, dtype in (("I", np.int32), ("F", np.float32)):
+        Image.fromarray(np.ones((2, 2), dtype=dtype)).save(tmp_path / "any.tif")
+        with pytest.raises(BadSampleError, match=f"any.tif: the image has mode {mode}: it is not known which"):
+            read_image(tmp_path / "any.tif")

@@ -18,6 +18,7 @@ from netdissect.concepts.scenes.dataset import VERSION
 from netdissect.concepts.scenes.textures import TEXTURES
 from netdissect.concepts.scenes.vocabulary import LAYERS, NUMBER, PARTS_OF
 from netdissect.types import CATEGORIES, NetdissectError
+from tests.unchecked import unchecked_types
 
 BASIC_COLORS = {"black", "blue", "brown", "green", "grey", "orange", "pink", "purple", "red", "white", "yellow"}
 
@@ -27,11 +28,12 @@ def sample():
     """The images (500, H, W, 3), label maps (500, 5, H, W) and scene numbers of a small data set."""
     data = Scenes(500, (56, 56))
     images, maps, scenes = [], [], []
-    for index in range(len(data)):
-        images.append(np.asarray(data.image(index)))
-        labels = data.labels(index)
-        maps.append(labels.maps)
-        scenes.append(labels.whole)
+    with unchecked_types():
+        for index in range(len(data)):
+            images.append(np.asarray(data.image(index)))
+            labels = data.labels(index)
+            maps.append(labels.maps)
+            scenes.append(labels.whole)
     return np.stack(images), np.stack(maps), scenes
 
 

@@ -100,6 +100,26 @@ def unlisted_number(numbers: np.ndarray, listed: Bool[np.ndarray, " numbers"]) -
     return int(unlisted.min()) if unlisted.size else None
 
 
+def checked_labels(data: ConceptDataset, index: int, listed: Bool[np.ndarray, " numbers"]) -> Labels:
+    """The labels of an image, found to keep to the protocol; somebody's own dataset may not.
+
+    ``listed`` is what ``listed_numbers`` tells of the dataset. Raises ``NetdissectError``, and what ``labels`` raises.
+    """
+    labels = data.labels(index)
+    maps, whole = np.asarray(labels.maps), np.array(labels.whole, dtype=np.int64)
+    shape = tuple(data.label_shape)
+    where = f"{data.name}: {data.image_name(index)}"
+    if maps.ndim != 3 or maps.shape[1:] != shape or not np.issubdtype(maps.dtype, np.integer):
+        raise NetdissectError(
+            f"{where}: its label maps are {maps.dtype} {maps.shape}, not whole numbers (layers, {shape[0]}, {shape[1]})"
+        )
+    for numbers in (maps, whole):
+        unlisted = unlisted_number(numbers, listed)
+        if unlisted is not None:
+            raise NetdissectError(f"{where}: label {unlisted} is not among the dataset's concepts")
+    return Labels(maps.astype(np.int32, copy=False), tuple(whole.tolist()))
+
+
 class Subset:
     """Some images of a dataset, in the given order; itself a ``ConceptDataset``."""
 

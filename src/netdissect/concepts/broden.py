@@ -13,6 +13,9 @@ from netdissect.concepts.base import Labels, check_dataset, listed_numbers, unli
 from netdissect.concepts.files import fingerprint, read_image, read_label_colors, read_number, read_table
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 
+#: What tells that a directory is laid out like Broden.
+TABLES = ("index.csv", "label.csv", "category.csv")
+
 
 class BrodenDataset:
     """A directory in Broden's layout, of any resolution and with any categories; a ``ConceptDataset``.
@@ -65,7 +68,7 @@ class BrodenDataset:
         return self._rows[index]["image"]
 
     def fingerprint(self) -> str:
-        tables = [self.root / name for name in ("index.csv", "label.csv", "category.csv")]
+        tables = [self.root / name for name in TABLES]
         tables += [self.root / f"c_{category}.csv" for category in self.categories]
         names = (name for row in self._rows for name in (row["image"], *self._items(row)) if not name.isdecimal())
         return fingerprint(self.root, tables, (self.root / "images" / name for name in names))

@@ -27,6 +27,14 @@ def read_table(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8; raises ``NetdissectError`` if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
+
+
 def read_number(text: str, path: Path, what: str) -> int:
     """``text`` as a whole number; raises ``NetdissectError`` naming the file and the column."""
     try:
@@ -36,8 +44,13 @@ def read_number(text: str, path: Path, what: str) -> int:
 
 
 def read_image(path: Path) -> Image.Image:
-    """The image in RGB; raises ``BadSampleError``."""
-    return _open(path, "image").convert("RGB")
+    """The image in RGB; raises ``BadSampleError``, also if it is not known which of its values is white."""
+    image = _open(path, "image")
+    if image.mode.startswith("I;16") or (image.mode == "I" and _png_depth(path) == 16):
+        return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise BadSampleError(f"{path}: the image has mode {image.mode}: it is not known which of its values is white")
+    return image.convert("RGB")
 
 
 def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
@@ -55,6 +68,27 @@ def read_label_colors(path: Path) -> Int32[np.ndarray, "h w"]:
     """A label map as Broden stores it, R + 256 G per pixel; raises ``BadSampleError``."""
     pixels: UInt8[np.ndarray, "h w 3"] = np.asarray(_open(path, "label map").convert("RGB"))
     return pixels[:, :, 0].astype(np.int32) + 256 * pixels[:, :, 1].astype(np.int32)
+
+
+def read_rgb(path: Path, what: str = "label map") -> UInt8[np.ndarray, "h w 3"]:
+    """A PNG whose channels are numbers, not colors; raises ``BadSampleError``, also if it is stored in another mode."""
+    image = _open(path, what)
+    if image.mode != "RGB" or _png_depth(path) > 8:  # of deeper ones Pillow gives the upper 8 bits
+        mode = "16 bits a channel" if image.mode == "RGB" else f"mode {image.mode}"
+        raise BadSampleError(f"{path}: the {what} has {mode}, not RGB with 8 bits a channel")
+    return np.asarray(image)
+
+
+def check_proportions(path: Path, what: str, shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Raises ``BadSampleError`` unless ``what`` of (h, w) pixels has the proportions of its image of (W, H).
+
+    They may differ in size, since both are squashed. ``path`` is what the error names.
+    """
+    (rows, columns), (width, height) = shape, size
+    if abs(width * rows - height * columns) > 0.02 * height * columns:
+        raise BadSampleError(
+            f"{path}: the {what} is {columns}x{rows}, its image {width}x{height}: they do not lie on each other"
+        )
 
 
 def squash(pixels: Int32[np.ndarray, "h w"], shape: tuple[int, int]) -> Int32[np.ndarray, "sh sw"]:
@@ -76,10 +110,15 @@ def fingerprint(root: Path, tables: Iterable[Path], files: Iterable[Path]) -> st
 
 def _grey_step(path: Path) -> int:
     """What Pillow multiplies the values of a grey image by: it stretches PNGs of 2 and 4 bits over 0 to 255."""
+    bits = _png_depth(path)
+    return 255 // (2**bits - 1) if bits < 8 else 1
+
+
+def _png_depth(path: Path) -> int:
+    """Bits a channel of a PNG, which stand in its first chunk; 8 for other files."""
     with path.open("rb") as file:
         header = file.read(25)
-    bits = header[24] if header.startswith(b"\x89PNG") else 8  # the depth stands in the first chunk
-    return 255 // (2**bits - 1) if bits < 8 else 1
+    return header[24] if header.startswith(b"\x89PNG") else 8
 
 
 def _open(path: Path, what: str) -> Image.Image:

@@ -4,10 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int32
 from PIL import Image
 
-from netdissect.concepts.base import Labels
-from netdissect.concepts.files import fingerprint, read_image, read_indices, read_number, read_table, squash
+from netdissect.concepts.base import Labels, unlisted_number
+from netdissect.concepts.files import (
+    check_proportions,
+    fingerprint,
+    read_image,
+    read_indices,
+    read_number,
+    read_table,
+    squash,
+)
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -43,6 +52,7 @@ class FolderDataset:
     ``classes.csv`` (``index,name[,category]``), in the folder or its parent, names the indices; concept numbers are
     the indices plus one, since index 0 is a class like any other. Indices whose names say so (unlabelled, void, ...),
     255 and ``ignore_index`` carry no concept. Label maps are squashed to ``label_shape`` by nearest neighbour.
+    ``category`` is that of the classes for which the table gives none.
 
     Raises ``NetdissectError`` if images and label maps do not pair up, unless ``skip_bad``: then reading the ones
     without a partner raises ``BadSampleError``.
@@ -55,11 +65,12 @@ class FolderDataset:
         label_shape: tuple[int, int] = (112, 112),
         ignore_index: Sequence[int] = (),
         skip_bad: bool = False,
+        category: str = "object",
     ) -> None:
         self.root = Path(root)
         self.label_shape = label_shape
         self.classes = _find_classes(self.root)
-        self.concepts, self._numbers = _read_classes(self.classes, {IGNORED_INDEX, *ignore_index})
+        self.concepts, self._numbers = _read_classes(self.classes, {IGNORED_INDEX, *ignore_index}, category)
         self._images = _by_stem(self.root / "images", IMAGE_SUFFIXES)
         self._labels = _by_stem(self.root / "labels", (".png",))
         self._stems = sorted(set(self._images) | set(self._labels))
@@ -80,14 +91,26 @@ class FolderDataset:
         return read_image(self._path(self._images, index, "image"))
 
     def labels(self, index: int) -> Labels:
+        return Labels(squash(self.label_map(index), self.label_shape)[None])
+
+    def label_map(self, index: int) -> Int32[np.ndarray, "h w"]:
+        """Concept numbers per pixel at the label map's own resolution, 0 where there is none; raises as ``labels``."""
         path = self._path(self._labels, index, "label map")
         indices = read_indices(path)
         self._check_shape(indices.shape, index, path)
-        top = int(indices.max(initial=0))
-        if indices.min(initial=0) < 0 or top >= len(self._numbers) or (self._numbers[indices] < 0).any():
-            unlisted = [int(i) for i in np.unique(indices) if not 0 <= i < len(self._numbers) or self._numbers[i] < 0]
-            raise NetdissectError(f"{path}: class {unlisted[0]} is not in {self.classes}")
-        return Labels(self._numbers[squash(indices, self.label_shape)][None])
+        unlisted = unlisted_number(indices, self._numbers >= 0)
+        if unlisted is not None:
+            raise NetdissectError(f"{path}: class {unlisted} is not in {self.classes}")
+        return self._numbers[indices]
+
+    def image_path(self, index: int) -> Path:
+        """Where the image lies; if it is missing, where it could."""
+        stem = self._stems[index]
+        return self._images.get(stem) or self.root / "images" / f"{stem}{IMAGE_SUFFIXES[0]}"
+
+    def label_path(self, index: int) -> Path:
+        """Where the label map lies; if it is missing, where it could."""
+        return self.root / "labels" / f"{self._stems[index]}.png"
 
     def image_name(self, index: int) -> str:
         path = self._images.get(self._stems[index])
@@ -121,14 +144,16 @@ class FolderDataset:
         image = self._path(self._images, index, "image")
         try:
             with Image.open(image) as opened:
-                width, height = opened.size
+                size = opened.size
         except OSError:
             return  # the image says itself what is wrong with it, when it is read
-        if abs(width * shape[0] - height * shape[1]) > 0.02 * height * shape[1]:
-            raise BadSampleError(
-                f"{path}: the label map is {shape[1]}x{shape[0]}, its image {width}x{height}: "
-                "they do not lie on each other"
-            )
+        check_proportions(path, "label map", shape, size)
+
+
+def names_no_concept(name: str) -> bool:
+    """Whether a class of this name is none: void, say, or not labelled."""
+    plain = "".join(letter for letter in name.lower() if letter.isalnum())
+    return not plain or plain in NO_CONCEPT_NAMES
 
 
 def _find_classes(root: Path) -> Path:
@@ -138,7 +163,7 @@ def _find_classes(root: Path) -> Path:
     raise NetdissectError(f"{root}: no classes.csv (index,name[,category]) in the folder or its parent")
 
 
-def _read_classes(path: Path, ignored: set[int]) -> tuple[tuple[Concept, ...], np.ndarray]:
+def _read_classes(path: Path, ignored: set[int], category_else: str) -> tuple[tuple[Concept, ...], np.ndarray]:
     """The concepts, and per class index its concept number: 0 where it carries none, -1 where no row lists it."""
     rows = {}
     for row in read_table(path, ["index", "name"]):
@@ -150,9 +175,8 @@ def _read_classes(path: Path, ignored: set[int]) -> tuple[tuple[Concept, ...], n
     numbers[[index for index in ignored if index >= 0]] = UNLABELLED
     concepts: dict[tuple[str, str], Concept] = {}
     for index in sorted(set(rows) - ignored):
-        name, category = rows[index]["name"], rows[index].get("category") or "object"
-        plain = "".join(letter for letter in name.lower() if letter.isalnum())
-        if not plain or plain in NO_CONCEPT_NAMES:
+        name, category = rows[index]["name"], rows[index].get("category") or category_else
+        if names_no_concept(name):
             numbers[index] = UNLABELLED
             continue
         # Two indices of one name are one concept.

@@ -9,9 +9,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from netdissect.concepts.base import ConceptDataset, Labels, listed_numbers, unlisted_number
-from netdissect.engine.parallel import in_order
+from netdissect.concepts.base import ConceptDataset, Labels, checked_labels, listed_numbers
 from netdissect.networks.expected import CHANNELS
+from netdissect.parallel import in_order
 from netdissect.types import BadSampleError, NetdissectError
 
 
@@ -134,25 +134,6 @@ class Reader:
 
     def _read(self, index: int) -> tuple[np.ndarray, Labels] | BadSampleError:
         try:
-            return self.preprocess.squash(self.data.image(index)), self._labels(index)
+            return self.preprocess.squash(self.data.image(index)), checked_labels(self.data, index, self._listed)
         except BadSampleError as error:
             return error
-
-    def _labels(self, index: int) -> Labels:
-        """The labels of an image, found to keep to the protocol; somebody's own dataset may not."""
-        labels = self.data.labels(index)
-        maps, whole = np.asarray(labels.maps), np.array(labels.whole, dtype=np.int64)
-        shape = tuple(self.data.label_shape)
-        if maps.ndim != 3 or maps.shape[1:] != shape or not np.issubdtype(maps.dtype, np.integer):
-            raise NetdissectError(
-                f"{self._where(index)}: its label maps are {maps.dtype} {maps.shape}, "
-                f"not whole numbers (layers, {shape[0]}, {shape[1]})"
-            )
-        for numbers in (maps, whole):
-            unlisted = unlisted_number(numbers, self._listed)
-            if unlisted is not None:
-                raise NetdissectError(f"{self._where(index)}: label {unlisted} is not among the dataset's concepts")
-        return Labels(maps.astype(np.int32, copy=False), tuple(whole.tolist()))
-
-    def _where(self, index: int) -> str:
-        return f"{self.data.name}: {self.data.image_name(index)}"

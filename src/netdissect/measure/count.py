@@ -14,10 +14,11 @@ from torch import Tensor
 
 from netdissect.activations.kept import KeptActivations
 from netdissect.engine.histogram import Histogram
-from netdissect.engine.parallel import all_cores, in_order, one_thread_per_operation
+from netdissect.engine.parallel import all_cores, one_thread_per_operation
 from netdissect.engine.tally import Concepts, Cover, Overlap, Tally, count_overlap
 from netdissect.engine.top import TopImages
 from netdissect.measure.collect import CHUNK_SECONDS
+from netdissect.parallel import in_order
 from netdissect.storage import read_npz, write_npz
 from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
 

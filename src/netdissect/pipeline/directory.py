@@ -9,7 +9,7 @@ from netdissect.pipeline.dissection import Dissection
 from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.report import write_report
 from netdissect.results import Result, check_free
-from netdissect.storage import LOCK, alone, check_unfinished, clear, unfinished_folder
+from netdissect.storage import alone, check_unfinished, clear, lock_file, unfinished_folder
 from netdissect.types import NetdissectError, one_line
 
 #: Where a run keeps its activations.
@@ -37,7 +37,7 @@ def run_into(
         result = _finished(dissection, out, overwrite) if resume else None
         if result is None:
             if not (resume and (folder / STATE).is_file()):
-                clear(folder)
+                clear(folder, STATE)
             result = _run(dissection, folder, resume, progress)
             result.save(
                 out,
@@ -78,13 +78,13 @@ def _finished(dissection: Dissection, out: Path, overwrite: bool) -> Result | No
 def _put_away(folder: Path, kept: Path, keep_activations: bool) -> None:
     """Moves the activations of a saved run to where it keeps them, or removes them."""
     if not keep_activations:
-        clear(folder)
+        clear(folder, STATE)
     elif (folder / STATE).is_file():
         KeptActivations(folder, check=False)  # raises if they are not complete
         try:
             (folder / TALLIES).unlink(missing_ok=True)
             folder.rename(kept)
-            (kept / LOCK).unlink()
+            lock_file(kept, STATE).unlink()
         except OSError as error:
             raise NetdissectError(f"{kept}: cannot be written: {one_line(error)}; they are in {folder}") from error
     elif kept_plan(kept) is None:

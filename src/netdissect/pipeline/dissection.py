@@ -12,12 +12,13 @@ from PIL import Image
 
 from netdissect.activations import ActivationWriter, KeptActivations, kept_plan
 from netdissect.engine.batches import Reader
-from netdissect.engine.parallel import all_cores, in_order
+from netdissect.engine.parallel import all_cores
 from netdissect.engine.tally import Concepts
 from netdissect.measure import CHUNK_SECONDS, Measurement, collect, count
 from netdissect.networks.layers import LayerInfo
 from netdissect.networks.load import LoadedModel
 from netdissect.options import choose_precision
+from netdissect.parallel import in_order
 from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.progress import Clock, progress_bar
 from netdissect.results import LayerResult, Result, ShownImage

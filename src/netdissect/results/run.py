@@ -169,7 +169,7 @@ class Result:
 
 def check_free(out: Path, *, overwrite: bool) -> None:
     """Raises ``NetdissectError`` if a run cannot be written to ``out``: asked before the work as well as after it."""
-    check_place(out, overwrite=overwrite, marker="run.json", what="a run")
+    check_place(out, overwrite=overwrite, markers=["run.json"], what="a run")
 
 
 def _folder_of(place: int, layer: str) -> str:
