@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from netdissect import KeptActivations, NetdissectError, Result, cli, load_model
+from netdissect import KeptActivations, NetdissectError, Result, load_model
 from tests.shared import SHARED, needs_shared
 
 NETWORK = """
@@ -62,22 +62,6 @@ def place(tmp_path, monkeypatch):
         Image.fromarray(labels).save(tmp_path / "data" / "labels" / f"{index}.png")
     (tmp_path / "data" / "classes.csv").write_text("index,name,category\n0,dark,color\n1,light,color\n2,void,\n")
     return tmp_path
-
-
-@pytest.fixture
-def run(capfd, monkeypatch):
-    """Runs the command in this process: (exit status, standard output, standard error)."""
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["netdissect", *map(str, arguments)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        return status, *capfd.readouterr()
-
-    return command
 
 
 DISSECT = ("dissect", "net.py:small", "--layer", "relu", "--data", "data", "--size", "32", "--quantile", "0.2")
@@ -408,7 +392,8 @@ except SystemExit:
     pass
 assert not {"torch", "pandas", "PIL"} & set(sys.modules)
 """
-    for command in ([], ["demo"], ["layers"], ["dissect"], ["summary"], ["report"]):
+    broden = [["broden", name] for name in ("build", "download", "check")]
+    for command in ([], ["demo"], ["layers"], ["dissect"], ["summary"], ["report"], ["concepts"], *broden):
         done = subprocess.run([sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "netdissect demo" in done.stdout if not command else "Example: netdissect" in done.stdout

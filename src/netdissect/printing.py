@@ -3,14 +3,21 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.concepts.building.builder import Build
+    from netdissect.concepts.census import Census
+    from netdissect.concepts.check import Checked
     from netdissect.networks.layers import LayerInfo
     from netdissect.results import LayerResult, Result
 
 #: How many of a layer's units a summary names.
 BEST_SHOWN = 10
+
+#: How many of a category's concepts are named when it was built.
+MOST_OFTEN = 5
 
 #: How many layers are listed unless more are asked for.
 MOST_LAYERS = 60
@@ -71,6 +78,56 @@ def print_layers(layers: Sequence["LayerInfo"], depth: int | None = None) -> Non
         print(f"\n{count} without a field, stretched over the image: {reason}")
     if len(rows) < len(tree):
         print(f"\n{len(tree) - len(rows)} more are nested deeper: --depth {deepest} shows all")
+
+
+def print_build(build: "Build", out: Path) -> None:
+    """What was built, per category, and what was left out."""
+    rows: list[list[Any]] = []
+    for category, concepts in build.merge.categories().items():
+        labels = [decision for decision in build.merge.decisions if decision.label.key.category == category]
+        dropped = sum(not decision.number for decision in labels)
+        often = ", ".join(concept.name for concept in concepts[:MOST_OFTEN])
+        rows.append([category, len(concepts), len(labels), dropped, often])
+    print(f"{build.images} images, {len(build.merge.concepts)} concepts\n")
+    print_table(["category", "concepts", "of labels", "left out", "most frequent"], rows)
+    if build.skipped:
+        print(f"\nimages left out: {len(build.skipped)}, the first: {build.skipped[0][1]}")
+    print(f"\ndataset  {out}\nmerges   {out / 'merges.csv'}")
+
+
+def print_census(name: str, census: "Census", category: str | None = None) -> None:
+    """How often categories occur, or the concepts of one of them, those in most images first."""
+    height, width = census.label_shape
+    print(f"{name}: {census.total_images} images, label maps of {height}x{width}\n")
+    every = census.total_images * height * width
+    counts = sorted(
+        zip(census.concepts, census.images.tolist(), census.pixels.tolist(), strict=True),
+        key=lambda row: (-row[1], -row[2], row[0].number),
+    )
+    if category is None:
+        rows: list[list[Any]] = []
+        for counted in census.categories:
+            often = [concept.name for concept, images, _ in counts if concept.category == counted.name and images]
+            occur = counted.listed if counted.occur == counted.listed else f"{counted.listed} ({counted.occur} occur)"
+            share = f"{counted.pixels / every:.1%}"
+            rows.append([counted.name, occur, counted.images, counted.pixels, share, ", ".join(often[:MOST_OFTEN])])
+        print_table(["category", "concepts", "images", "pixels", "of all", "most frequent"], rows)
+    else:
+        listed = [row for row in counts if row[0].category == category]
+        rows = [[one.number, one.name, images, pixels, f"{pixels / every:.2%}"] for one, images, pixels in listed]
+        print_table(["number", "concept", "images", "pixels", "of all"], rows)
+    if census.skipped:
+        print(f"\nimages left out: {len(census.skipped)}, the first: {next(iter(census.skipped.values()))}")
+
+
+def print_checked(checked: "Checked") -> None:
+    """What is wrong, one line each, then what was not checked."""
+    for problem in checked.problems:
+        print(problem)
+    for note in checked.notes:
+        print(f"note: {note}")
+    read = "all" if 0 < checked.images == checked.listed else f"{checked.images} of {checked.listed}"
+    print(f"read {read} images and {checked.label_maps} label maps; problems: {len(checked.problems) or 'none'}")
 
 
 def _tree(layers: Sequence["LayerInfo"]) -> Iterator[tuple[int, "LayerInfo"]]:

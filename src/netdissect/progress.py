@@ -50,7 +50,7 @@ class _Speed(ProgressColumn):
 
 
 #: What is done image by image.
-PER_SECOND = ("activations", "concepts")
+PER_SECOND = ("activations", "concepts", "images", "label maps", "labels")
 
 
 @contextmanager
@@ -63,12 +63,18 @@ def progress_bar(shown: bool) -> Iterator[OnProgress]:
         _Speed(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
-        tasks: dict[str, Any] = {}
+    progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
+    tasks: dict[str, Any] = {}
 
-        def on_progress(doing: str, done: int, total: int) -> None:
-            if doing not in tasks:
-                tasks[doing] = progress.add_task(doing, total=total, completed=done)
-            progress.update(tasks[doing], completed=done, total=total)
+    def on_progress(doing: str, done: int, total: int) -> None:
+        if not tasks:
+            progress.start()  # not before: it would leave an empty line where nothing is begun
+        if doing not in tasks:
+            tasks[doing] = progress.add_task(doing, total=total, completed=done)
+        progress.update(tasks[doing], completed=done, total=total)
 
+    try:
         yield on_progress
+    finally:
+        if tasks:
+            progress.stop()

@@ -1,30 +1,21 @@
-"""The command line: parse, call, print. Torch is imported by the commands that need it, so that --help is quick."""
+"""Commands that make runs and read them."""
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netdissect.cli.common import JsonOption, fail, interrupted, read_size
 from netdissect.printing import print_layers, print_summary
-from netdissect.types import NetdissectError, one_line
+from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
     from netdissect.networks.layers import LayerInfo
     from netdissect.networks.load import LoadedModel
     from netdissect.results import Result
 
-app = typer.Typer(
-    name="netdissect",
-    help="Names the units of a vision network by the concepts they respond to (Network Dissection, CVPR 2017).",
-    epilog="Start with 'netdissect demo'. --debug anywhere shows the traceback of an error.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+run_commands = typer.Typer()
 
 ModelArgument = Annotated[
     str,
@@ -70,30 +61,12 @@ LayoutOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option(help="For --limit, scenes, the order of images, and the random weights of a model without any.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the run in the output directory, or one that is unfinished.")
 ]
 
 
-def main() -> None:
-    """The entry point: one line and exit status 2 for an error of the user's or the data's."""
-    debug = "--debug" in sys.argv
-    try:
-        app(args=[argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="netdissect")
-    except NetdissectError as error:
-        if debug:
-            raise
-        _fail(str(error), 2)
-    except Exception as error:  # a fault of ours, or a full disk: still one line
-        if debug:
-            raise
-        _fail(
-            f"{type(error).__name__}: {one_line(error)} (--debug shows where)", 2 if isinstance(error, OSError) else 1
-        )
-
-
-@app.command(epilog="Example: netdissect demo")
+@run_commands.command(epilog="Example: netdissect demo")
 def demo(
     out: Annotated[
         Path | None,
@@ -116,11 +89,11 @@ def demo(
         result = dissect_model(DEMO_SPEC, DEMO_LAYERS, size=112, name=out.absolute().name)
         result.save(out, overwrite=overwrite, add=lambda folder: write_report(result, folder / "report"))
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", 130)
+        fail("interrupted; nothing was written", 130)
     _print_result(result, out)
 
 
-@app.command(epilog="Example: netdissect layers torchvision:resnet18")
+@run_commands.command(epilog="Example: netdissect layers torchvision:resnet18")
 def layers(
     model: ModelArgument,
     model_arg: ModelArgOption = None,
@@ -153,7 +126,7 @@ def layers(
         print_layers(found, depth)
 
 
-@app.command(
+@run_commands.command(
     epilog="Example: netdissect dissect torchvision:resnet18 --layer layer4 --data broden1_224 --out runs/resnet18"
 )
 def dissect(
@@ -270,11 +243,11 @@ def dissect(
     try:
         result = dissect_model(loaded, layer, data, out=out, name=out.absolute().name, **options)
     except KeyboardInterrupt:
-        _interrupted(out)
+        interrupted(out)
     _print_result(result, out)
 
 
-@app.command(epilog="Example: netdissect summary runs/resnet18 --json")
+@run_commands.command(epilog="Example: netdissect summary runs/resnet18 --json")
 def summary(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.", show_default=False)],
     as_json: JsonOption = False,
@@ -290,7 +263,7 @@ def summary(
         print_summary(result)
 
 
-@app.command(epilog="Example: netdissect report runs/resnet18 --out resnet18-report")
+@run_commands.command(epilog="Example: netdissect report runs/resnet18 --out resnet18-report")
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.", show_default=False)],
     out: Annotated[
@@ -327,25 +300,13 @@ def _plain_layer(info: "LayerInfo") -> dict[str, Any]:
     }
 
 
-def _interrupted(out: Path) -> NoReturn:
-    from netdissect.storage import unfinished_folder
-
-    kept = unfinished_folder(out).exists()
-    _fail(f"interrupted; {'--resume goes on with what is finished' if kept else 'nothing was written'}", 130)
-
-
 def _print_result(result: "Result", out: Path) -> None:
     print_summary(result)
     print(f"run     {out}\nreport  {out / 'report' / 'index.html'}")
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    height, separator, width = text.partition("x")
-    if not height.isdecimal() or (separator and not width.isdecimal()):
-        raise NetdissectError(f"--size {text!r}: a number of pixels, or HEIGHTxWIDTH")
-    return (int(height), int(width or height))
+    return None if text is None else read_size(text)
 
 
 def _numbers(text: str | None, option: str) -> list[float] | None:
@@ -355,8 +316,3 @@ def _numbers(text: str | None, option: str) -> list[float] | None:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise NetdissectError(f"{option} {text!r}: a number, or three with commas between") from None
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"netdissect: {message}", file=sys.stderr)
-    sys.exit(status)
