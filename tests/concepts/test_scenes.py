@@ -25,8 +25,8 @@ BASIC_COLORS = {"black", "blue", "brown", "green", "grey", "orange", "pink", "pu
 
 @pytest.fixture(scope="module")
 def sample():
-    """The images (500, H, W, 3), label maps (500, 5, H, W) and scene numbers of a small data set."""
-    data = Scenes(500, (56, 56))
+    """The images (300, H, W, 3), label maps (300, 5, H, W) and scene numbers of a small data set."""
+    data = Scenes(300, (56, 56))
     images, maps, scenes = [], [], []
     with unchecked_types():
         for index in range(len(data)):

@@ -201,8 +201,15 @@ ARCHITECTURES = {
 }
 
 
-#: Left out unless asked for: timm's twins of large networks, which take long.
-MORE = ("timm:vgg16", "timm:resnet152", "timm:densenet161", "timm:vit_base_patch16_224")
+#: Left out unless asked for: timm's twins of networks of torchvision, which take long.
+MORE = (
+    "timm:vgg16",
+    "timm:resnet50",
+    "timm:resnet152",
+    "timm:densenet161",
+    "timm:vit_base_patch16_224",
+    "timm:swin_tiny_patch4_window7_224",
+)
 CHOSEN = [spec for spec in ARCHITECTURES if spec not in MORE or os.environ.get("NETDISSECT_ALL_ARCHITECTURES")]
 
 pytestmark = pytest.mark.usefixtures("large_networks")
