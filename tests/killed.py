@@ -6,7 +6,7 @@ from netdissect import dissect
 from netdissect.networks.demo import DEMO_LAYERS, DEMO_SPEC
 from netdissect.pipeline.dissection import Dissection
 
-IMAGES = 300
+IMAGES = 200
 
 
 def main() -> None:
