@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from netdissect import BrodenDataset
-from tests.concepts.building.other_source_files import cut, write_folder, write_imagefolder
+from tests.concepts.building.other_source_files import write_folder, write_imagefolder
+from tests.damage import cut
 
 
 @pytest.fixture

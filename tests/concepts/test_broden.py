@@ -16,6 +16,7 @@ from PIL import Image
 from netdissect.concepts import BrodenDataset, ConceptDataset
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.concepts.broden_files import label_colors, write_broden, write_table
+from tests.damage import cut
 from tests.shared import SHARED
 
 CONCEPTS = (
@@ -28,12 +29,6 @@ CONCEPTS = (
     Concept(512, "red-c", "color"),
     Concept(1197, "wood", "material"),
 )
-
-
-def cut(path, share=0.5):
-    """Leaves the first part of a file."""
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])
 
 
 def replace(path, old, new):

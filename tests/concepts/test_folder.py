@@ -15,6 +15,7 @@ from netdissect.concepts import ConceptDataset, FolderDataset
 from netdissect.concepts.files import read_image
 from netdissect.engine.batches import Preprocess
 from netdissect.types import BadSampleError, Concept, NetdissectError
+from tests.damage import cut
 from tests.shared import SHARED
 
 
@@ -29,11 +30,6 @@ def write_folder(root, masks, classes="index,name\n0,sky\n1,road\n2,car\n", suff
         Image.fromarray(mask).save(root / "labels" / f"{stem}.png")
         Image.new("RGB", mask.shape[::-1], (90, 90, 90)).save(root / "images" / f"{stem}{suffix}")
     return root
-
-
-def cut(path):
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
 
 
 def names(data, index=0):

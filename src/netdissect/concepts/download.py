@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from netdissect.concepts.broden import TABLES, BrodenDataset
+from netdissect.concepts.broden import BrodenDataset, check_broden_place
 from netdissect.concepts.fetch import Part, fetch, without_password
 from netdissect.concepts.unpack import BadArchiveError, unpack
-from netdissect.storage import alone, check_place, clear, not_writable, put_in_place
+from netdissect.storage import alone, clear, not_writable, put_in_place
 from netdissect.types import NetdissectError, OnProgress, no_progress
 
 #: Where the authors publish the archives, and the image sizes (pixels) they chose.
@@ -46,7 +46,7 @@ def download_broden(
         raise NetdissectError(f"sha256 {sha256!r} is not a hash of 64 hexadecimal digits")
     root = out / f"broden1_{size}"
     url = f"{_checked_mirror(mirror)}/{root.name}.zip"
-    _check_place(root, overwrite)
+    check_broden_place(root, overwrite)
     on_progress = _Throttled(on_progress)
     hidden = root.with_name(f".{root.name}.unfinished")
     try:
@@ -65,16 +65,12 @@ def download_broden(
             except BadArchiveError as error:
                 part.remove()
                 raise NetdissectError(f"{error} (it came from {without_password(url)}, and is removed)") from error
-            _check_place(root, overwrite)  # again: a download takes long
+            check_broden_place(root, overwrite)  # again: a download takes long
             put_in_place(unpacked, root)
             part.remove()
     except OSError as error:
         raise not_writable(root, error) from error
     return root
-
-
-def _check_place(root: Path, overwrite: bool) -> None:
-    check_place(root, overwrite=overwrite, markers=TABLES, what="a Broden directory")
 
 
 def _checked_mirror(mirror: str) -> str:

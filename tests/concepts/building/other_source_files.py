@@ -137,9 +137,3 @@ def write_folder(root, masks, classes="index,name\n0,sky\n1,road\n2,car\n", *, c
         Image.fromarray(mask).save(root / "labels" / f"{stem}.png")
         write_image(root / "images" / f"{stem}.jpg", mask.shape[::-1], color)
     return root
-
-
-def cut(path, share=0.5):
-    """Leaves the first part of a file."""
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])

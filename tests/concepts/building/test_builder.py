@@ -28,7 +28,6 @@ from netdissect.concepts.building.work import CHUNK
 from netdissect.concepts.check import check_broden
 from netdissect.types import BadSampleError, NetdissectError
 from tests.concepts.building.other_source_files import (
-    cut,
     write_coco_panoptic,
     write_dtd,
     write_folder,
@@ -38,6 +37,7 @@ from tests.concepts.building.other_source_files import (
     write_voc,
 )
 from tests.concepts.building.source_files import write_ade20k, write_parts, write_pascal
+from tests.damage import cut
 
 EVERYTHING = {"min_images": 1, "min_coverage": 0.0}
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from netdissect.concepts.building.sources.opensurfaces import OpenSurfaces
 from netdissect.types import BadSampleError, NetdissectError
-from tests.concepts.building.other_source_files import cut, write_opensurfaces
+from tests.concepts.building.other_source_files import write_opensurfaces
+from tests.damage import cut
 
 
 def test_red_is_the_material(tmp_path):

@@ -17,7 +17,6 @@ from netdissect.concepts.building.sources.imagefolder import ImageFolder
 from netdissect.concepts.building.sources.voc import CLASSES, Voc
 from netdissect.types import BadSampleError, NetdissectError
 from tests.concepts.building.other_source_files import (
-    cut,
     write_coco_instances,
     write_coco_json,
     write_coco_panoptic,
@@ -26,6 +25,7 @@ from tests.concepts.building.other_source_files import (
     write_imagefolder,
     write_voc,
 )
+from tests.damage import cut
 from tests.shared import SHARED
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from netdissect.concepts.broden import TABLES
+from netdissect.concepts.broden import check_broden_place
 from netdissect.concepts.building import work
 from netdissect.concepts.building.color import COLOR_NAMES, read_color_table, survey_color_table
 from netdissect.concepts.building.merge import LabelKey, Merge, SourceLabel, merge_labels
@@ -24,7 +24,6 @@ from netdissect.concepts.building.work import Job
 from netdissect.storage import (
     NotWritableError,
     alone,
-    check_place,
     check_unfinished,
     clear,
     not_writable,
@@ -87,7 +86,7 @@ def build_broden(
     _check_options(size, min_images, min_coverage, workers)
     folder = unfinished_folder(out)
     overwrite = overwrite or (resume and (folder / _OVERWRITES).is_file())
-    _check_place(out, overwrite)
+    check_broden_place(out, overwrite)
     _check_apart(sources, out)
     check_unfinished(folder, STATE, overwrite=overwrite, resume=resume)
     table = _color_table(color_table) if colors else None
@@ -99,7 +98,7 @@ def build_broden(
             _begin(job, overwrite, resume)
             with Workers(job, workers or core_count()) as processes:
                 build = _build(job, min_images, min_coverage, processes, on_progress)
-            _check_place(out, overwrite)
+            check_broden_place(out, overwrite)
             put_in_place(job.dataset, out.absolute())
             clear(folder, STATE)
         except (OSError, NotWritableError) as error:
@@ -115,10 +114,6 @@ def _check_options(size: tuple[int, int], min_images: int, min_coverage: float, 
         raise NetdissectError("a concept needs at least 1 image, and a coverage of at least 0")
     if workers is not None and workers < 1:
         raise NetdissectError(f"{workers} workers can do nothing")
-
-
-def _check_place(out: Path, overwrite: bool) -> None:
-    check_place(out, overwrite=overwrite, markers=TABLES, what="a Broden directory")
 
 
 def _check_apart(sources: Sequence[Source], out: Path) -> None:
