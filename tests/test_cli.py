@@ -81,6 +81,7 @@ def test_dissect_writes_a_run_and_prints_it(place, run):
     table = pd.read_parquet(place / "runs" / "first" / "relu" / "units.parquet")
     assert table["unit"].tolist() == list(range(6))
     assert sorted(path.name for path in (place / "runs" / "first").iterdir()) == [
+        "examples.parquet",
         "head",
         "images",
         "relu",

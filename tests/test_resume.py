@@ -248,7 +248,7 @@ def test_damaged_activations_are_refused(data, maps, tmp_path):
         file.write_bytes(file.read_bytes()[:-5])
         with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
             KeptActivations(folder)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 3
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 4
 
 
 class Unreadable(MemoryDataset):

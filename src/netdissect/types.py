@@ -49,6 +49,11 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def plain_text(name: str) -> str:
+    """``name`` as text that can be written: names of files may hold bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def nearest(name: str, known: Sequence[str], count: int = 3) -> str:
     """The known names most like ``name``, for an error: ``; did you mean a, b?``, empty if none is like it."""
     close = difflib.get_close_matches(name, known, n=count, cutoff=0.5)

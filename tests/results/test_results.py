@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect import Concept, LayerResult, NetdissectError, Result
-from netdissect.results import ShownImage, check_free
+from netdissect.results import ConceptExample, ShownImage, check_free
 from netdissect.results.layer import UNIT_COLUMNS
 
 CONCEPTS = (
@@ -148,11 +148,25 @@ def test_run_survives_disk(layer, tmp_path):
     assert loaded.summary() == result.summary()
 
 
+def test_examples_that_are_damaged(layer, tmp_path):
+    result = dataclasses.replace(result_of(layer), examples=(ConceptExample(5, 3, 12, "0<"),))
+    out = result.save(tmp_path / "run")
+    assert Result.load(out).examples == result.examples
+    table = pd.read_parquet(out / "examples.parquet")
+    table[table.columns[::-1]].to_parquet(out / "examples.parquet", index=False)
+    assert Result.load(out).examples == result.examples  # columns go by name
+    for column, value in (("concept", 4), ("image", 99)):
+        table.assign(**{column: value}).to_parquet(out / "examples.parquet", index=False)
+        with pytest.raises(NetdissectError, match=r"the run is damaged: ValueError: examples\.parquet: no such"):
+            Result.load(out)
+
+
 def test_files_of_a_run(layer, tmp_path):
     out = result_of(layer).save(tmp_path / "deep" / "run")
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert files == {
         "run.json",
+        "examples.parquet",
         *(f"conv/{name}" for name in ("units.parquet", "tally.npz", "top.parquet", "top.npz")),
         *(f"images/{index}.jpg" for index in range(8)),
     }
@@ -162,7 +176,7 @@ def test_files_of_a_run(layer, tmp_path):
     for row in top.itertuples():
         map_ = layer.top_maps[row.unit, row.rank]
         assert map_[row.row, row.column] == map_.max()
-    assert json.loads((out / "run.json").read_text())["format_version"] == 3
+    assert json.loads((out / "run.json").read_text())["format_version"] == 4
     assert [path.name for path in out.parent.iterdir()] == ["run"]  # nothing is left beside it
 
 

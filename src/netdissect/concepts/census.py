@@ -75,11 +75,11 @@ def count_concepts(
     check_dataset(data)
     categories = sorted_categories({concept.category for concept in data.concepts})
     category_of = np.array([categories.index(concept.category) for concept in data.concepts])
-    concept_place = _places(data, np.arange(len(data.concepts)))
-    category_place = _places(data, category_of)
+    concept_place = place_table(data, np.arange(len(data.concepts)))
+    category_place = place_table(data, category_of)
 
     def count(labels: Labels) -> tuple[Int64[np.ndarray, " c"], Int64[np.ndarray, " k"]]:
-        return _pixels(labels, concept_place, len(data.concepts)), _pixels(labels, category_place, len(categories))
+        return pixels_at(labels, concept_place, len(data.concepts)), pixels_at(labels, category_place, len(categories))
 
     skipped: dict[int, str] = {}
     total_images = 0
@@ -130,15 +130,15 @@ def concept_mask(labels: Labels, number: int) -> Bool[np.ndarray, "sh sw"]:
     return (labels.maps == number).any(axis=0) | (number in labels.whole)
 
 
-def _places(data: ConceptDataset, places: np.ndarray) -> Int64[np.ndarray, " numbers"]:
-    """Per concept number 1 + the place counted at, given those of the concepts; 0 for unlabelled pixels."""
+def place_table(data: ConceptDataset, places: Int64[np.ndarray, " c"]) -> Int64[np.ndarray, " numbers"]:
+    """Per concept number 1 + the place at which it is counted, given those of ``data.concepts``; -1: nowhere."""
     table = np.zeros(max(concept.number for concept in data.concepts) + 1, dtype=np.int64)
     table[[concept.number for concept in data.concepts]] = 1 + places
     return table
 
 
-def _pixels(labels: Labels, place_of: Int64[np.ndarray, " numbers"], count: int) -> Int64[np.ndarray, " count"]:
-    """The pixels of each of ``count`` places: those where any layer has one of its numbers, each once."""
+def pixels_at(labels: Labels, place_of: Int64[np.ndarray, " numbers"], count: int) -> Int64[np.ndarray, " count"]:
+    """The pixels at each of ``count`` places: those where any layer has one of its numbers, each once."""
     layers = place_of[labels.maps]
     pixels = np.zeros(1 + count, dtype=np.int64)
     for depth, layer in enumerate(layers):

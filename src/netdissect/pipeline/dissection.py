@@ -1,31 +1,24 @@
 """A dissection that is ready to run, and the way from counts to a result."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from netdissect.activations import ActivationWriter, KeptActivations, kept_plan
 from netdissect.engine.batches import Reader
-from netdissect.engine.parallel import all_cores
 from netdissect.engine.tally import Concepts
 from netdissect.measure import CHUNK_SECONDS, Measurement, collect, count
 from netdissect.networks.layers import LayerInfo
 from netdissect.networks.load import LoadedModel
 from netdissect.options import choose_precision
-from netdissect.parallel import in_order
+from netdissect.pipeline.pictures import shown_images
 from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.progress import Clock, progress_bar
-from netdissect.results import LayerResult, Result, ShownImage
-from netdissect.types import NetdissectError, OnProgress
-
-#: Shown images are at most this many pixels wide and high.
-SHOWN_SIZE = 192
+from netdissect.results import LayerResult, Result
+from netdissect.types import NetdissectError
 
 #: Bins of the histograms in a result.
 HISTOGRAM_BINS = 64
@@ -87,8 +80,9 @@ class Dissection:
                 layer: _layer_result(layer, of_layer, self.concepts, options["quantile"], options["iou_threshold"])
                 for layer, of_layer in measured.items()
             }
-            images = _shown_images(self.reader, results, on_progress)
-        return Result(self.name, results, images, self._described(results) | {"timings": clock.seconds()})
+            images, examples = shown_images(self.reader, results, on_progress)
+        about = self._described(results) | {"timings": clock.seconds()}
+        return Result(self.name, results, images, about, examples)
 
     def _check_folder(self, folder: Path, resume: bool) -> None:
         finished = kept_plan(folder)
@@ -159,23 +153,3 @@ def _layer_result(
         iou_threshold=iou_threshold,
         **{name: tensor.cpu().numpy() for name, tensor in arrays.items()},
     )
-
-
-def _shown_images(reader: Reader, results: Mapping[str, LayerResult], on_progress: OnProgress) -> dict[int, ShownImage]:
-    """A small JPEG of each image that is among the top ones of some unit."""
-    indices = np.unique(np.concatenate([result.top_image.ravel() for result in results.values()]))
-    on_progress("pictures", 0, len(indices))
-
-    def picture(index: int) -> ShownImage:
-        image = reader.data.image(index).convert("RGB")  # a copy: the dataset may keep its own
-        image.thumbnail((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.BICUBIC)
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=85)
-        return ShownImage(reader.data.image_name(index), buffer.getvalue())
-
-    shown: dict[int, ShownImage] = {}
-    workers = all_cores() if reader.workers else 0  # the network is done: all cores are free
-    for index, of_index in in_order(picture, indices.tolist(), workers, 2 * workers):
-        shown[index] = of_index
-        on_progress("pictures", len(shown), len(indices))
-    return shown

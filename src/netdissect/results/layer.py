@@ -6,7 +6,7 @@ the network.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from netdissect.engine.iou import intersection_over_union, iou_ceiling
 from netdissect.types import Concept, sorted_categories
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: The columns of a layer's table of units, a row per unit and category.
 UNIT_COLUMNS = (
@@ -86,13 +89,22 @@ class LayerResult:
         return iou_ceiling(self.unit_area, self.concept_area, self._category_of)
 
     @cached_property
+    def best(self) -> Int64[np.ndarray, "u k"]:
+        """Per unit and category the column of highest IoU, the first of equals (columns ascend by concept number)."""
+        best = np.zeros((self.unit_count, len(self.categories)), dtype=np.int64)
+        for place in range(len(self.categories)):
+            columns = np.flatnonzero(self._category_of == place)
+            best[:, place] = columns[self.iou[:, columns].argmax(axis=1)]
+        return best
+
+    @cached_property
     def units(self) -> pd.DataFrame:
         """The table of units: per unit and category the concept of highest IoU (``UNIT_COLUMNS``).
 
         Ties go to the lower concept number; without any overlap ``concept`` is missing. ``is_label`` marks the best row
         of a unit over the categories, ``is_detector`` the rows whose IoU is greater than the cut.
         """
-        best = self._best_columns()
+        best = self.best
         unit = np.repeat(np.arange(self.unit_count), len(self.categories))
         category = np.tile(np.arange(len(self.categories)), self.unit_count)
         column = best.ravel()
@@ -188,6 +200,26 @@ class LayerResult:
             },
         }
 
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draws the detectors of each concept, by label, grouped and colored by category, with matplotlib.
+
+        Into ``ax``, or a new figure. Returns the axes.
+        """
+        from netdissect.results.plot import plot_detectors  # here, since matplotlib takes a second
+
+        return plot_detectors(self, ax)
+
+    def detectors_per_concept(self) -> dict[str, dict[str, int]]:
+        """Per category that has any its detectors by label, as a count per concept, the most frequent first."""
+        detectors = self.labels[self.labels["is_detector"]]
+        groups: dict[str, dict[str, int]] = {}
+        for category in self.categories:
+            counts = detectors[detectors["category"] == category].groupby("concept").size()
+            pairs = sorted(((str(name), int(count)) for name, count in counts.items()), key=lambda p: (-p[1], p[0]))
+            if pairs:
+                groups[category] = dict(pairs)
+        return groups
+
     def _quantile_hint(self) -> str:
         """The quantile with which a mask could lie well within the largest concept that is out of reach."""
         column = self.concepts.index(self.unreachable()[0])
@@ -201,14 +233,6 @@ class LayerResult:
     @cached_property
     def _category_of(self) -> Int64[np.ndarray, " c"]:
         return np.array([self.categories.index(concept.category) for concept in self.concepts], dtype=np.int64)
-
-    def _best_columns(self) -> Int64[np.ndarray, "u k"]:
-        """Per unit and category the column of highest IoU, the first of equals (columns ascend by concept number)."""
-        best = np.zeros((self.unit_count, len(self.categories)), dtype=np.int64)
-        for place in range(len(self.categories)):
-            columns = np.flatnonzero(self._category_of == place)
-            best[:, place] = columns[self.iou[:, columns].argmax(axis=1)]
-        return best
 
     def _is_label(self, best: Int64[np.ndarray, "u k"]) -> Bool[np.ndarray, "u k"]:
         """Which category has the unit's label: highest IoU, then lower concept number; none without overlap."""

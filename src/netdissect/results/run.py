@@ -5,8 +5,9 @@ RUN/<layer>/units.parquet   a row per unit and category
 RUN/<layer>/tally.npz       the raw counts
 RUN/<layer>/top.parquet     a row per unit and rank: image, activation, position
 RUN/<layer>/top.npz         the maps of those (unit, image) pairs, and each unit's histogram
+RUN/examples.parquet        a row per concept and image that shows it: where in the image
 RUN/images/                 the images shown, each once, small
-RUN/report/, activations/   its page, and what was kept of activations: others write and read these
+RUN/report/, activations/   its report, and what was kept of activations: others write and read these
 """
 
 import html
@@ -15,9 +16,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -27,8 +28,11 @@ from netdissect.results.layer import LayerResult
 from netdissect.storage import check_place, save_arrays, staged
 from netdissect.types import Concept, NetdissectError, one_line
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 #: The layout of a run on disk. A reader refuses another.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 _TALLY = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images")
 _TOP = {
@@ -49,18 +53,36 @@ class ShownImage:
     jpeg: bytes = field(repr=False)
 
 
+@dataclass(frozen=True)
+class ConceptExample:
+    """An image in which a concept is seen, by the concept's number and the image's index in the dataset.
+
+    ``pixels`` label pixels carry it: those of ``mask``, run lengths over the label map (see ``engine.encoding``).
+    """
+
+    concept: int
+    image: int
+    pixels: int
+    mask: str = field(repr=False)
+
+
+_EXAMPLE_COLUMNS = [column.name for column in fields(ConceptExample)]
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """A run: one ``LayerResult`` per layer, the images its units are shown with, and how it was made.
 
     ``images`` maps the index in the dataset of each image among the top ones to what is shown of it; ``about`` is plain
-    data: model, dataset, options, versions, timings.
+    data: model, dataset, options, versions, timings. ``examples`` show concepts in some of the images; they come by
+    concept, the largest first.
     """
 
     name: str
     layers: Mapping[str, LayerResult]
     images: Mapping[int, ShownImage]
     about: Mapping[str, Any]
+    examples: tuple[ConceptExample, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Result {self.name}: {', '.join(self.layers)}>"
@@ -76,6 +98,15 @@ class Result:
     def summary(self) -> dict[str, Any]:
         """The counts of every layer as plain data."""
         return {"name": self.name, "layers": [layer.summary() for layer in self.layers.values()]}
+
+    def plot(self) -> "list[Axes]":
+        """Draws the detectors per concept of each layer into a new figure, with matplotlib; returns the axes.
+
+        ``result[layer].plot(ax)`` draws one layer.
+        """
+        from netdissect.results.plot import plot_layers  # here, since matplotlib takes a second
+
+        return plot_layers(list(self.layers.values()))
 
     def _repr_html_(self) -> str:
         parts = [f"<h3>{html.escape(self.name)}</h3>", *(f"<p><i>{html.escape(note)}</i></p>" for note in self.notes)]
@@ -118,6 +149,8 @@ class Result:
             (stage / "images").mkdir()
             for index, image in self.images.items():
                 (stage / "images" / f"{index}.jpg").write_bytes(image.jpeg)
+            rows = [asdict(example) for example in self.examples]
+            pd.DataFrame(rows, columns=_EXAMPLE_COLUMNS).to_parquet(stage / "examples.parquet", index=False)
             (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
             add(stage)
             for of_layer in saved:
@@ -142,7 +175,8 @@ class Result:
                 index: ShownImage(name, (root / "images" / f"{index}.jpg").read_bytes())
                 for index, name in names.items()
             }
-            return cls(description["name"], layers, images, description["about"])
+            examples = _load_examples(root / "examples.parquet", {concept.number for concept in concepts}, set(images))
+            return cls(description["name"], layers, images, description["about"], examples)
         except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise NetdissectError(f"{root}: the run is damaged: {type(error).__name__}: {one_line(error)}") from error
 
@@ -221,6 +255,16 @@ def _load_layer(
         **kept,
     )
     return layer, dict(zip(top["image"].tolist(), top["image_name"].tolist(), strict=True))
+
+
+def _load_examples(path: Path, concepts: set[int], images: set[int]) -> tuple[ConceptExample, ...]:
+    """Raises ``ValueError`` for one of another concept or image."""
+    rows = pd.read_parquet(path)[_EXAMPLE_COLUMNS].to_dict("records")
+    examples = tuple(ConceptExample(**{str(name): value for name, value in row.items()}) for row in rows)
+    for example in examples:
+        if example.concept not in concepts or example.image not in images:
+            raise ValueError(f"{path.name}: no such concept or image: {example}")
+    return examples
 
 
 def _read_description(root: Path) -> dict[str, Any]:

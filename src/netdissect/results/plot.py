@@ -1,0 +1,72 @@
+"""Results drawn with matplotlib."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from netdissect.results.colors import category_colors
+
+if TYPE_CHECKING:
+    from netdissect.results.layer import LayerResult
+
+#: Inches a bar takes.
+_BAR_WIDTH = 0.24
+
+#: Bars that can be read side by side.
+_MOST_BARS = 150
+
+#: Longer names of concepts are cut off.
+_LONGEST_NAME = 28
+
+
+def plot_layers(layers: "Sequence[LayerResult]") -> list[Axes]:
+    """The detectors of each layer, one below the other in a new figure."""
+    groups = [layer.detectors_per_concept() for layer in layers]
+    most = max(len(of_layer) + sum(map(len, of_layer.values())) for of_layer in groups)
+    size = (max(4.5, _BAR_WIDTH * min(most, _MOST_BARS + 8) + 1.5), 3.6 * len(layers))
+    _, axes = plt.subplots(len(layers), squeeze=False, figsize=size, layout="constrained")
+    return [plot_detectors(layer, ax) for layer, ax in zip(layers, axes[:, 0], strict=True)]
+
+
+def plot_detectors(layer: "LayerResult", ax: Axes | None = None) -> Axes:
+    """A bar per concept, as high as its detectors by label are many, grouped and colored by category.
+
+    Of more than ``_MOST_BARS`` those of the fewest detectors are left out, and counted.
+    """
+    if ax is None:
+        return plot_layers([layer])[0]
+    colors = category_colors(layer.categories)
+    bars = [
+        (category, name, count)
+        for category, counts in layer.detectors_per_concept().items()
+        for name, count in counts.items()
+    ]
+    kept = set(sorted(bars, key=lambda bar: -bar[2])[:_MOST_BARS])
+    shown = [bar for bar in bars if bar in kept]
+    categories = list(dict.fromkeys(category for category, _, _ in shown))
+    # A gap of one bar between the groups.
+    places = [place + categories.index(category) for place, (category, _, _) in enumerate(shown)]
+    for category in categories:
+        own = [(place, bar[2]) for place, bar in zip(places, shown, strict=True) if bar[0] == category]
+        ax.bar(*zip(*own, strict=True), color=colors[category], label=_plain(category))
+    ax.set_xticks(places, [_plain(name) for _, name, _ in shown], rotation=45, ha="right", rotation_mode="anchor")
+    counts = layer.summary()["by_label"]
+    ax.set_title(f"{_plain(layer.layer)}: {counts['detectors']} detectors of {counts['unique']} concepts")
+    ax.set_ylabel(f"detectors (IoU > {layer.iou_threshold:g})")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0.01)
+    if len(shown) < len(bars):
+        ax.set_xlabel(f"and {len(bars) - len(shown)} more concepts, of fewer detectors")
+    if categories:
+        ax.legend(frameon=False)
+    return ax
+
+
+def _plain(name: str) -> str:
+    """A name as text: no formula, not too long, and not hidden in a legend, as one is that begins with _."""
+    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return ("\N{ZERO WIDTH SPACE}" if short.startswith("_") else "") + short.replace("$", r"\$")
