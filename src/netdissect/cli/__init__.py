@@ -7,6 +7,7 @@ import typer
 
 from netdissect.cli.common import fail
 from netdissect.cli.data import broden_commands, data_commands
+from netdissect.cli.results import result_commands
 from netdissect.cli.runs import run_commands
 from netdissect.types import NetdissectError, one_line
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(run_commands)
+app.add_typer(result_commands)
 app.add_typer(data_commands)
 app.add_typer(broden_commands, name="broden")
 

@@ -1,6 +1,7 @@
-"""Commands that make runs and read them."""
+"""Commands that look at networks and make runs."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,13 +82,16 @@ def demo(
         )
     from netdissect.networks.demo import DEMO_LAYERS, DEMO_SPEC
     from netdissect.pipeline import dissect as dissect_model
+    from netdissect.progress import progress_bar
     from netdissect.report import write_report
     from netdissect.results import check_free
 
     check_free(out, overwrite=overwrite)
     try:
         result = dissect_model(DEMO_SPEC, DEMO_LAYERS, size=112, name=out.absolute().name)
-        result.save(out, overwrite=overwrite, add=lambda folder: write_report(result, folder / "report"))
+        with progress_bar(True) as bar:
+            add_report = partial(write_report, result, on_progress=bar)
+            result.save(out, overwrite=overwrite, add=lambda folder: add_report(folder / "report"))
     except KeyboardInterrupt:
         fail("interrupted; nothing was written", 130)
     _print_result(result, out)
@@ -245,37 +249,6 @@ def dissect(
     except KeyboardInterrupt:
         interrupted(out)
     _print_result(result, out)
-
-
-@run_commands.command(epilog="Example: netdissect summary runs/resnet18 --json")
-def summary(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories of runs.", show_default=False)],
-    as_json: JsonOption = False,
-) -> None:
-    """Prints how many detectors, and of how many concepts, each layer of a run has."""
-    from netdissect.results import Result
-
-    results = [Result.load(run) for run in runs]
-    if as_json:
-        print(json.dumps({"runs": [result.summary() for result in results]}))
-        return
-    for result in results:
-        print_summary(result)
-
-
-@run_commands.command(epilog="Example: netdissect report runs/resnet18 --out resnet18-report")
-def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.", show_default=False)],
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where to write index.html. Default: the run's own folder 'report'."),
-    ] = None,
-) -> None:
-    """Writes the page of a run again, from what the run has saved."""
-    from netdissect.report import write_report
-    from netdissect.results import Result
-
-    print(write_report(Result.load(run), out or run / "report"))
 
 
 def _load(

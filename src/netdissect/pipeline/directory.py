@@ -1,5 +1,6 @@
 """Dissecting into a directory: what is finished outlives a kill, and the run appears whole."""
 
+from functools import partial
 from pathlib import Path
 
 from netdissect.activations import KeptActivations, kept_plan
@@ -7,6 +8,7 @@ from netdissect.activations.journal import STATE
 from netdissect.measure.count import TALLIES
 from netdissect.pipeline.dissection import Dissection
 from netdissect.pipeline.plan import check_same_plan, plan_of
+from netdissect.progress import progress_bar
 from netdissect.report import write_report
 from netdissect.results import Result, check_free
 from netdissect.storage import alone, check_unfinished, clear, lock_file, unfinished_folder
@@ -39,12 +41,14 @@ def run_into(
             if not (resume and (folder / STATE).is_file()):
                 clear(folder, STATE)
             result = _run(dissection, folder, resume, progress)
-            result.save(
-                out,
-                overwrite=overwrite,
-                add=lambda run: write_report(result, run / "report"),
-                hidden=folder / "result",  # so that a kill leaves nothing elsewhere
-            )
+            with progress_bar(progress) as bar:
+                add_report = partial(write_report, result, on_progress=bar)
+                result.save(
+                    out,
+                    overwrite=overwrite,
+                    add=lambda run: add_report(run / "report"),
+                    hidden=folder / "result",  # so that a kill leaves nothing elsewhere
+                )
         elif (folder / STATE).is_file():
             # Left by a kill after the run was saved, if it is of this run.
             check_same_plan(folder, kept_plan(folder) or {}, dissection.plan)

@@ -1,4 +1,4 @@
-"""The page of a run, drawn from its saved result: no network, no dataset, and nothing fetched when it is opened."""
+"""Reports of runs, drawn from saved results: pages that need no network, no dataset, and no server."""
 
 from netdissect.report.render import write_report
 
