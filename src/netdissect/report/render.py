@@ -47,8 +47,8 @@ def write_report(results: Result | Sequence[Result], out: str | Path, *, on_prog
         _write_static(stage)
         stored = _write_images(stage, pages, on_progress)
         _write_pages(stage, pages, stored, on_progress)
-        files = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
-        write_text(stage / _LIST, "\n".join(files) + "\n")
+        written = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
+        write_text(stage / _LIST, "\n".join(written) + "\n")
     return out / "index.html"
 
 
@@ -60,7 +60,7 @@ def _check_place(out: Path) -> None:
     if out == Path.cwd():
         raise NetdissectError(f"{out}: is the working directory, which cannot be replaced; name a folder in it")
     if any(out.iterdir()):
-        ours = {*(out / _LIST).read_text(encoding="utf-8").splitlines(), _LIST}
+        ours = {*(out / _LIST).read_text(encoding="utf-8", errors="replace").splitlines(), _LIST}
         found = (path for path in out.rglob("*") if not path.is_dir() and path.name not in _LEFT_BY_SYSTEMS)
         others = sorted(name for path in found if (name := path.relative_to(out).as_posix()) not in ours)
         if others:

@@ -36,6 +36,7 @@ class UnitView {
   }
 
   closed() {
+    if (this.dialog.open) return; // opened again meanwhile
     const card = this.grid.cards.get(this.unit);
     this.unit = undefined;
     if (view.unit !== "") leaveUnit();
