@@ -22,7 +22,7 @@ def cards(page):
 
 def hash_of(page):
     """What the address says, once it follows the view."""
-    page.wait_for_function("addressOf() === (location.hash || '#')")
+    page.wait_for_function("typeof addressOf === 'function' && addressOf() === (location.hash || '#')")
     return page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
 
 
