@@ -49,6 +49,19 @@ def test_concepts_with_hostile_names_have_their_pages(visit, tiny_report):
             page.go_back()
 
 
+def test_every_link_that_scripts_make_resolves(visit, two_runs_report):
+    with visit(two_runs_report, "index.html#unit=3") as page:
+        page.wait_for_selector("dialog .shot")
+        links = page.locator("a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+        pages = {link for link in links if not link.startswith("#")}
+        assert len(pages) > 10 and all((two_runs_report / link).is_file() for link in pages)
+        views = {link for link in links if link.startswith("#") and link != "#content"}
+        assert len(views) > 40
+        for link in sorted(views)[::9]:
+            page.goto(f"{two_runs_report.as_uri()}/index.html{link}")
+            assert page.locator("#layer").inner_text() in link.replace("%3A", ":") or "layer=" not in link
+
+
 def blue(shot):
     """The blue of what is seen at a place, (height, width)."""
     return np.asarray(Image.open(io.BytesIO(shot.screenshot())).convert("RGB"))[:, :, 2]
