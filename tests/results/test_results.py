@@ -161,6 +161,13 @@ def test_examples_that_are_damaged(layer, tmp_path):
             Result.load(out)
 
 
+@pytest.mark.parametrize("name", ["examples.parquet", "run.json", "images", "Report", "activations"])
+def test_layers_called_as_files_of_a_run(layer, tmp_path, name):
+    out = result_of(dataclasses.replace(layer, layer=name)).save(tmp_path / "run")
+    assert list(Result.load(out).layers) == [name]
+    assert (out / f"0-{name}" / "tally.npz").is_file()
+
+
 def test_files_of_a_run(layer, tmp_path):
     out = result_of(layer).save(tmp_path / "deep" / "run")
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}

@@ -209,7 +209,9 @@ def check_free(out: Path, *, overwrite: bool) -> None:
 def _folder_of(place: int, layer: str) -> str:
     """The layer's folder: its name, with what file systems do not take in names written as %XX."""
     folder = quote(layer, safe=" #()[]@")[:120]
-    taken = folder.lower() in ("images", "report", "run.json", "activations") or folder != quote(layer, safe=" #()[]@")
+    taken = folder.lower() in ("images", "report", "run.json", "examples.parquet", "activations") or folder != quote(
+        layer, safe=" #()[]@"
+    )
     return f"{place}-{folder}" if taken else folder
 
 
