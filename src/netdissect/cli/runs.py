@@ -1,7 +1,6 @@
 """Commands that look at networks and make runs."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,16 +81,13 @@ def demo(
         )
     from netdissect.networks.demo import DEMO_LAYERS, DEMO_SPEC
     from netdissect.pipeline import dissect as dissect_model
-    from netdissect.progress import progress_bar
-    from netdissect.report import write_report
+    from netdissect.pipeline.directory import save_with_report
     from netdissect.results import check_free
 
     check_free(out, overwrite=overwrite)
     try:
         result = dissect_model(DEMO_SPEC, DEMO_LAYERS, size=112, name=out.absolute().name)
-        with progress_bar(True) as bar:
-            add_report = partial(write_report, result, on_progress=bar)
-            result.save(out, overwrite=overwrite, add=lambda folder: add_report(folder / "report"))
+        save_with_report(result, out, overwrite=overwrite, progress=True)
     except KeyboardInterrupt:
         fail("interrupted; nothing was written", 130)
     _print_result(result, out)

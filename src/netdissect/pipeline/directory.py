@@ -1,6 +1,5 @@
 """Dissecting into a directory: what is finished outlives a kill, and the run appears whole."""
 
-from functools import partial
 from pathlib import Path
 
 from netdissect.activations import KeptActivations, kept_plan
@@ -41,19 +40,24 @@ def run_into(
             if not (resume and (folder / STATE).is_file()):
                 clear(folder, STATE)
             result = _run(dissection, folder, resume, progress)
-            with progress_bar(progress) as bar:
-                add_report = partial(write_report, result, on_progress=bar)
-                result.save(
-                    out,
-                    overwrite=overwrite,
-                    add=lambda run: add_report(run / "report"),
-                    hidden=folder / "result",  # so that a kill leaves nothing elsewhere
-                )
+            # There, so that a kill leaves nothing elsewhere.
+            save_with_report(result, out, overwrite=overwrite, progress=progress, hidden=folder / "result")
         elif (folder / STATE).is_file():
             # Left by a kill after the run was saved, if it is of this run.
             check_same_plan(folder, kept_plan(folder) or {}, dissection.plan)
         _put_away(folder, out / ACTIVATIONS, keep_activations)
     return result
+
+
+def save_with_report(result: Result, out: Path, *, overwrite: bool, progress: bool, hidden: Path | None = None) -> None:
+    """Saves the run with its report in it, and shows how far that is; the rest is as in ``Result.save``."""
+    with progress_bar(progress) as bar:
+        result.save(
+            out,
+            overwrite=overwrite,
+            add=lambda run: write_report(result, run / "report", on_progress=bar),
+            hidden=hidden,
+        )
 
 
 def _run(dissection: Dissection, folder: Path, resume: bool, progress: bool) -> Result:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from netdissect.parallel import in_order, reading_threads
 from netdissect.results import Result, ShownImage
-from netdissect.types import NetdissectError, plain_text
+from netdissect.types import NetdissectError
 
 #: What a page tells of an image, by the result's place among those of the report and the image's index in its dataset.
 Shown = Mapping[tuple[int, int], dict[str, Any]]
@@ -63,7 +63,7 @@ class Pictures:
 
     def shown(self, stored: Sequence[StoredImage]) -> Shown:
         """What pages tell of each image, given how all of them are stored."""
-        told = [{"name": plain_text(image.name), "file": image.file, "size": list(image.size)} for image in stored]
+        told = [{"name": image.name, "file": image.file, "size": list(image.size)} for image in stored]
         return {key: told[place] for key, place in self._places.items()}
 
 

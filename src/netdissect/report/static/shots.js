@@ -83,15 +83,15 @@ async function unitDetails(layer, unit, chunk) {
   return units[unit % chunk];
 }
 
-// Cards that keep their images at a time.
+// Images on a card, and cards that keep theirs at a time.
+const SHOTS_PER_CARD = 5;
 const FILLED_CARDS = 120;
 
 // Fills cards with their first images when they come near the screen; those that were near longest ago are emptied.
 class ShotWatcher {
   // `find(card)` tells layer, unit, chunk and shape of a card.
-  constructor(find, count = 5) {
+  constructor(find) {
     this.find = find;
-    this.count = count;
     this.near = new Set();
     this.filled = new Set(); // in the order of filling
     this.observer = new IntersectionObserver(
@@ -118,7 +118,7 @@ class ShotWatcher {
       if (!this.near.has(card) || this.filled.has(card)) return; // it went away meanwhile
       this.filled.add(card);
       place.replaceChildren(
-        ...details.shots.slice(0, this.count).map((shot, rank) => shotElement(shot, rank, unit, shape)),
+        ...details.shots.slice(0, SHOTS_PER_CARD).map((shot, rank) => shotElement(shot, rank, unit, shape)),
       );
     } catch (error) {
       place.replaceChildren(element("p", { class: "soft" }, error.message));

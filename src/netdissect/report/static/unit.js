@@ -106,11 +106,7 @@ class UnitView {
 
   body(details) {
     const { layer } = this.grid;
-    const overlaps = element(
-      "button",
-      { type: "button", class: "save", click: () => saveTable(this.name("concepts"), this.overlapRows(details.best)) },
-      "Save as CSV",
-    );
+    const saveOverlaps = () => saveTable(this.name("concepts"), this.overlapRows(details.best));
     return [
       element("h3", {}, "Top images"),
       element(
@@ -129,10 +125,10 @@ class UnitView {
         element(
           "section",
           {},
-          element("h3", {}, "Concepts it overlaps most ", overlaps),
+          element("h3", {}, "Concepts it overlaps most ", button("Save as CSV", saveOverlaps, { class: "save" })),
           this.overlaps(layer, details.best),
         ),
-        element("section", {}, this.activations(details.activations), this.elsewhere(layer) ?? ""),
+        element("section", {}, this.activations(details.activations), this.elsewhere(layer)),
       ),
     ];
   }
