@@ -22,6 +22,7 @@ from netdissect import Concept, Labels
 from netdissect.activations import ActivationWriter, KeptActivations
 from netdissect.engine.batches import Batch, Preprocess
 from netdissect.engine.tally import Concepts
+from netdissect.engine.view import View
 from netdissect.measure import collect, count
 from netdissect.networks.layers import find_layers
 
@@ -166,10 +167,10 @@ def _run(images: int, units: int, size: int, layers: int, concepts: int) -> dict
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found = find_layers(model, names, torch.zeros(1, 3, 1, 1))
-        with ActivationWriter(folder, found, data, (1, 1), QUANTILE, {}) as writer:
+        views = [View(layer.name, layer) for layer in find_layers(model, names, torch.zeros(1, 3, 1, 1))]
+        with ActivationWriter(folder, views, data, (1, 1), QUANTILE, {}) as writer:
             reader = SyntheticReader(data)
-            collect(model, found, reader, writer, quantile=QUANTILE, device=torch.device("cpu"))
+            collect(model, views, reader, writer, quantile=QUANTILE, device=torch.device("cpu"))
         passed = time.perf_counter() - begun - making.seconds
         kept = KeptActivations(folder, check=False)
         measured = count(kept, Concepts(data.concepts, LABEL_SHAPE), resume=True)

@@ -200,7 +200,8 @@ def test_report_of_several_runs(place, run):
     page = (place / "both" / "index.html").read_text()
     assert "2 runs" in page and "#layer=two%3Arelu" in page
     status, out, err = run("report", "one", "two")
-    assert (status, out, err) == (2, "", "netdissect: a report of several runs: say where to write it (--out DIR)\n")
+    told = "netdissect: a report of several runs, or of a table: say where to write it (--out DIR)\n"
+    assert (status, out, err) == (2, "", told)
     status, _, err = run("report", "one", "data", "--out", "both")
     assert status == 2 and "data: not a run" in err
 

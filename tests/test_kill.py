@@ -16,7 +16,7 @@ import pytest
 from netdissect import Result
 
 FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "histogram", "low", "high")
-TOP = ("top_image", "top_activation", "top_maps")
+TOP = ("top_image", "top_activation", "top_maps", "peaks")
 KILLS = int(os.environ.get("NETDISSECT_KILLS", "1"))
 
 

@@ -19,7 +19,7 @@ from tests.planted import PLAIN, MemoryDataset, Recall
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05, "batch_size": 4}
 CONCEPTS = (Concept(1, "one", "object"), Concept(3, "three", "part"))
-FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "top_image", "top_maps")
+FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "top_image", "top_maps", "peaks")
 
 
 class Killed(BaseException):
@@ -242,13 +242,22 @@ def test_masks_of_kept_maps_are_those_of_whole_maps(data, maps, tmp_path):
 def test_damaged_activations_are_refused(data, maps, tmp_path):
     dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
     whole = tmp_path / "run" / "activations"
-    for name in ("layer0.values", "layer0.places", "layer0.needed", "labels", "images", "state.npz"):
+    for name in (
+        "layer0.values",
+        "layer0.places",
+        "layer0.needed",
+        "layer0.peaks",
+        "sample",
+        "labels",
+        "images",
+        "state.npz",
+    ):
         folder = shutil.copytree(whole, tmp_path / f"cut {name}")
         file = folder / name
         file.write_bytes(file.read_bytes()[:-5])
         with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
             KeptActivations(folder)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 4
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 5
 
 
 class Unreadable(MemoryDataset):

@@ -20,10 +20,12 @@ ROOMS = (
     "activations",
     "measure",
     "results",
+    "compare",
     "report",
     "options",
     "progress",
     "pipeline",
+    "experiments",
     "printing",
     "cli",
 )

@@ -15,7 +15,7 @@ from netdissect.parallel import MOST_WORKERS
 from netdissect.types import NetdissectError, one_line
 
 
-def real_number(value: float, what: str) -> float:
+def real_number(value: float | int, what: str) -> float:
     """``value``, of any type of number, as a float."""
     try:
         return float(value)

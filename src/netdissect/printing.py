@@ -2,14 +2,17 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.compare import Alignment, Comparison
     from netdissect.concepts.building.builder import Build
     from netdissect.concepts.census import Census
     from netdissect.concepts.check import Checked
+    from netdissect.experiments.rotation import Curve
+    from netdissect.experiments.series import Series
     from netdissect.networks.layers import LayerInfo
     from netdissect.results import LayerResult, Result
 
@@ -26,21 +29,22 @@ MOST_LAYERS = 60
 def print_summary(result: "Result") -> None:
     """The counts of each layer, its detectors and best units, and the notes of the run."""
     model, data = result.about["model"], result.about["data"]
-    print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
+    if result.is_table:
+        print(f"{result.name}: units of {data['name']}, from the table {result.about['table']}")
+    else:
+        print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
     for layer in result.layers.values():
-        _print_layer(layer, result.about["layers"][layer.layer])
+        _print_layer(layer, result.layer_in_words(layer.layer))
     for note in result.notes:
         print(f"\nnote: {note}")
     print()
 
 
-def _print_layer(layer: "LayerResult", told: Mapping[str, Any]) -> None:
-    from netdissect.results import layer_in_words  # here, so that --help does not wait for pandas
-
+def _print_layer(layer: "LayerResult", words: str) -> None:
     counts = layer.summary()
     by_label, by_category = counts["by_label"], counts["by_category"]
     print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
-    print(f"{layer_in_words(told)}\n")
+    print(f"{words}\n")
     rows: list[list[Any]] = []
     for category in layer.categories:
         label, every = (way["categories"][category] for way in (by_label, by_category))
@@ -56,6 +60,86 @@ def _print_layer(layer: "LayerResult", told: Mapping[str, Any]) -> None:
         for row in layer.labels.head(BEST_SHOWN).itertuples()
     ]
     print_table(["unit", "concept", "category", "IoU", "ceiling"], best)
+
+
+def print_rotation(result: "Result", curves: Sequence["Curve"]) -> None:
+    """The unique detectors of each layer, by how much it is rotated, and in other bases."""
+    model, data = result.about["model"], result.about["data"]
+    print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
+    for curve in curves:
+        print(f"\n{curve.layer}: unique detectors, IoU > {curve.iou_threshold:g}; means over rotations\n")
+        rows: list[list[Any]] = []
+        for amount in curve.amounts:
+            total = curve.total(amount)
+            deviation = "" if total.deviation is None else f"{total.deviation:.1f}"
+            unique = [f"{curve.unique(amount, name).mean:.1f}" for name in curve.categories]
+            by_label = f"{curve.unique_labels(amount).mean:.1f}"
+            rows.append([f"a = {amount:g}", *unique, f"{total.mean:.1f}", deviation, by_label])
+        rows += [
+            [one.name, *(one.unique[name] for name in curve.categories), one.total, "", one.unique_labels]
+            for one in curve.others
+        ]
+        print_table(["basis", *curve.categories, "all", "+-", "unique by label"], rows)
+        if curve.verdict:
+            print(curve.verdict)
+    print()
+
+
+def print_series(series: "Series") -> None:
+    """The unique detectors of each layer over the steps."""
+    for layer in series.layers:
+        print(f"\n{layer}: unique detectors, counted by category\n")
+        print_table(*series.count_table(layer))
+    print()
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """The unique detectors of each network, those that cannot be compared with one another apart."""
+    for conditions, members in comparison.sets.items():
+        print(f"unique detectors, counted by category; {conditions}, IoU > {comparison.iou_threshold:g}\n")
+        grouped = ["group"] if any(network.group for network in members) else []
+        rows: list[list[Any]] = [
+            [
+                *(network.name, network.layer, *([network.group] if grouped else [])),
+                *(network.units, network.detectors),
+                *(counts["unique"] for counts in network.by_category.values()),
+                network.unique,
+            ]
+            for network in members
+        ]
+        header = ["network", "layer", *grouped, "units", "detectors by label", *conditions.categories, "unique"]
+        print_table(header, rows)
+        print()
+    for note in comparison.notes:
+        print(f"note: {note}\n")
+
+
+def print_alignment(alignment: "Alignment") -> None:
+    """What became of units, how far both sides agree, and where they differ most."""
+    told = alignment.summary()
+    layers = " and ".join(dict.fromkeys([alignment.before, alignment.after]))
+    print(f"{layers}, by {alignment.by}: {told['pairs']} pairs of units, IoU > {alignment.iou_threshold:g}\n")
+    for note in alignment.notes:
+        print(f"note: {note}")
+    print(", ".join(f"{what} {count}" for what, count in alignment.became.items()))
+    same = told["agreement"]["labelled_on_both_sides"]
+    if same["pairs"]:
+        print(f"same label: {same['same']} of {same['pairs']} pairs that have one on both sides")
+    if told["iou"]["correlation"] is not None:
+        print(f"IoU: correlation {told['iou']['correlation']:.3f}", end=", ")
+        print(f"mean absolute difference {told['iou']['mean_absolute_difference']:.4f}")
+    print()
+    header = ["unit before", "unit after", "became", "label before", "IoU", "label after", "IoU"]
+    rows = [
+        [
+            *(row["unit_before"], row["unit_after"], row["became"]),
+            *(row["concept_before"] or "", f"{row['iou_before']:.3f}"),
+            *(row["concept_after"] or "", f"{row['iou_after']:.3f}"),
+        ]
+        for row in told["largest_departures"][:BEST_SHOWN]
+    ]
+    print_table(header, rows)
+    print()
 
 
 def print_layers(layers: Sequence["LayerInfo"], depth: int | None = None) -> None:

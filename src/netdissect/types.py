@@ -60,6 +60,18 @@ def nearest(name: str, known: Sequence[str], count: int = 3) -> str:
     return f"; did you mean {', '.join(close)}?" if close else ""
 
 
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a number after those that came before."""
+    told: list[str] = []
+    for name in names:
+        number, new = 1, name
+        while new in told:
+            number += 1
+            new = f"{name} ({number})"
+        told.append(new)
+    return told
+
+
 def sorted_categories(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Category names in the paper's order, others after them by name."""
     known = tuple(name for name in CATEGORIES if name in names)

@@ -105,7 +105,7 @@ WRAPPINGS = {
 def test_torch_files(tmp_path, state, wrapping, suffix):
     path = tmp_path / f"weights{suffix}"
     torch.save(WRAPPINGS[wrapping](state), path)
-    read, metadata, _ = read_weights(path)
+    read, metadata, *_ = read_weights(path)
     assert equal(read, state) and metadata == {}
     model = network()
     load_weights(model, read, str(path), network)
@@ -200,7 +200,7 @@ def test_old_names_stay_where_the_network_has_them():
 @pytest.mark.parametrize("prefix", [False, True])
 def test_safetensors(tmp_path, state, prefix):
     save_file(prefixed(state) if prefix else state, tmp_path / "weights.safetensors", {"arch": "small"})
-    read, metadata, _ = read_weights(tmp_path / "weights.safetensors")
+    read, metadata, *_ = read_weights(tmp_path / "weights.safetensors")
     assert equal(read, state) and metadata == {"arch": "small"}
     save_file(state, tmp_path / "weights.safetensors")
     assert read_weights(tmp_path / "weights.safetensors")[1] == {}

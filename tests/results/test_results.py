@@ -43,6 +43,8 @@ def layer_result(intersection, unit_area, concept_area, **changes):
         "bin_width": np.full(units, 2, dtype=np.float32),
         "low": np.zeros(units, dtype=np.float32),
         "high": np.full(units, 99, dtype=np.float32),
+        "sample": ("a.jpg", "ü \u202e.jpg", ""),
+        "peaks": np.random.default_rng(1).standard_normal((3, units)).astype(np.float32),
     }
     return LayerResult(**(fields | changes))
 
@@ -60,7 +62,11 @@ def layer():
 def result_of(*layers, name="a run"):
     indices = sorted({int(index) for layer in layers for index in layer.top_image.ravel()})
     images = {index: ShownImage(f"picture {index}.jpg", bytes([index])) for index in indices}
-    about = {"model": {"name": "m", "weights": None}, "data": {"name": "d", "images": 8}, "notes": ["one <note>"]}
+    about = {
+        "model": {"name": "m", "weights": None},
+        "data": {"name": "d", "images": 8, "fingerprint": "f"},
+        "notes": ["one <note>"],
+    }
     return Result(name, {layer.layer: layer for layer in layers}, images, about)
 
 
@@ -134,7 +140,7 @@ def test_rare_concepts_out_of_reach_are_no_reason_for_a_larger_quantile():
 
 
 def test_run_survives_disk(layer, tmp_path):
-    other = dataclasses.replace(layer, layer="block.1/odd name")
+    other = dataclasses.replace(layer, layer="block.1/odd name", sample=(), peaks=None)
     result = result_of(layer, other)
     out = result.save(tmp_path / "run")
     loaded = Result.load(out)
@@ -174,7 +180,7 @@ def test_files_of_a_run(layer, tmp_path):
     assert files == {
         "run.json",
         "examples.parquet",
-        *(f"conv/{name}" for name in ("units.parquet", "tally.npz", "top.parquet", "top.npz")),
+        *(f"conv/{name}" for name in ("units.parquet", "tally.npz", "top.parquet", "top.npz", "peaks.npz")),
         *(f"images/{index}.jpg" for index in range(8)),
     }
     assert tuple(pd.read_parquet(out / "conv" / "units.parquet").columns) == UNIT_COLUMNS
@@ -183,7 +189,7 @@ def test_files_of_a_run(layer, tmp_path):
     for row in top.itertuples():
         map_ = layer.top_maps[row.unit, row.rank]
         assert map_[row.row, row.column] == map_.max()
-    assert json.loads((out / "run.json").read_text())["format_version"] == 4
+    assert json.loads((out / "run.json").read_text())["format_version"] == 5
     assert [path.name for path in out.parent.iterdir()] == ["run"]  # nothing is left beside it
 
 
@@ -253,7 +259,7 @@ def test_the_working_directory_itself_can_be_replaced(layer, tmp_path, monkeypat
     assert Result.load(tmp_path / "empty").name == "a run"
 
 
-@pytest.mark.parametrize("file", ["tally.npz", "top.npz", "top.parquet"])
+@pytest.mark.parametrize("file", ["tally.npz", "top.npz", "top.parquet", "peaks.npz"])
 @pytest.mark.parametrize("keep", [0, 0.5, 0.95])
 def test_truncated_files_are_refused(layer, tmp_path, file, keep):
     path = result_of(layer).save(tmp_path / "run") / "conv" / file

@@ -17,6 +17,7 @@ from netdissect.activations.layout import (
     INDEX,
     LABEL_SIZES,
     LABELS,
+    SAMPLE,
     VALUE,
     LayerShape,
     concepts_from_plain,
@@ -78,6 +79,7 @@ class KeptActivations:
             }
             self.layers = {item["layer"]: LayerShape(**item["shape"]) for item in described["layers"]}
             self.images: Int64[np.ndarray, " n"] = np.fromfile(self.folder / IMAGES, dtype=INDEX)
+            self._sample: Int64[np.ndarray, " s"] = np.fromfile(self.folder / SAMPLE, dtype=INDEX)
             self._label_ends = _ends(self.folder / LABEL_SIZES, 1)
             self._ends = {layer: _ends(self._file(layer, "counts"), 2) for layer in self.layers}
             self._gathered = {
@@ -163,6 +165,17 @@ class KeptActivations:
             shown = np.flatnonzero(of_rank >= 0)
             maps[of_unit[shown], of_rank[shown], row[shown]] = rows.values.numpy()[shown]
         return maps
+
+    @property
+    def sample(self) -> Int64[np.ndarray, " s"]:
+        """The images of which all maximal responses are kept, by their indices in the dataset, ascending."""
+        return np.sort(self._sample)
+
+    def peaks(self, layer: str) -> Float32[np.ndarray, "s u"]:
+        """Each unit's maximal response to each image of ``sample``."""
+        units = self.layers[self._known(layer)].units
+        peaks = np.fromfile(self._file(layer, "peaks"), dtype=VALUE).reshape(-1, units)
+        return peaks[self._sample.argsort()].astype(np.float32, copy=False)
 
     def gathered(self, layer: str) -> Gathered:
         """The layer's histogram, top images and bound: the level up to which values need not have been kept."""

@@ -18,9 +18,9 @@ from netdissect.engine.top import TopImages
 from netdissect.types import Concept
 
 #: A reader refuses another.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
-IMAGES, LABELS, LABEL_SIZES = "images", "labels", "label_sizes"
+IMAGES, LABELS, LABEL_SIZES, SAMPLE = "images", "labels", "label_sizes", "sample"
 
 #: The number types of the files, little-endian wherever they were written.
 INDEX, COUNT, VALUE = np.dtype("<i8"), np.dtype("<u4"), np.dtype("<f4")
@@ -42,7 +42,7 @@ class LayerShape:
 
 
 def layer_file(place: int, kind: str) -> str:
-    """The file of a layer, by its place among the layers: its ``counts``, ``places``, ``needed`` or ``values``."""
+    """The file of a layer, by its place: its ``counts``, ``places``, ``needed``, ``values`` or ``peaks``."""
     return f"layer{place}.{kind}"
 
 

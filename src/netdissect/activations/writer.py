@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from netdissect.activations.journal import STATE, Journal, read_state
 from netdissect.activations.layout import (
@@ -18,6 +19,8 @@ from netdissect.activations.layout import (
     INDEX,
     LABEL_SIZES,
     LABELS,
+    SAMPLE,
+    VALUE,
     LayerShape,
     concepts_to_plain,
     gathered_from_arrays,
@@ -30,7 +33,7 @@ from netdissect.activations.layout import (
 from netdissect.concepts.base import ConceptDataset, Labels
 from netdissect.engine.gather import Gathered
 from netdissect.engine.rows import MapRows
-from netdissect.networks.layers import LayerInfo
+from netdissect.engine.view import View
 from netdissect.types import NetdissectError
 
 
@@ -44,14 +47,14 @@ class ActivationWriter:
     def __init__(
         self,
         folder: str | Path,
-        layers: Sequence[LayerInfo],
+        views: Sequence[View],
         data: ConceptDataset,
         image_size: tuple[int, int],
         quantile: float,
         plan: Mapping[str, Any],
     ) -> None:
-        self.layers = tuple(layer.name for layer in layers)
-        self._fields = {layer.name: None if layer.field is None else layer.field.plain() for layer in layers}
+        self.layers = tuple(view.name for view in views)
+        self._fields = {view.name: None if view.field is None else view.field.plain() for view in views}
         self._facts = {
             "format_version": FORMAT_VERSION,
             "plan": dict(plan),
@@ -89,10 +92,19 @@ class ActivationWriter:
         """
         self._write(self._write_images, list(indices), list(labels))
 
-    def append_rows(self, rows: Mapping[str, MapRows], shapes: Mapping[str, LayerShape]) -> None:
-        """Adds what is kept of the next of the images, by layer; all images have theirs before a ``commit``."""
+    def append_rows(
+        self,
+        rows: Mapping[str, MapRows],
+        shapes: Mapping[str, LayerShape],
+        sampled: Sequence[int],
+        peaks: Mapping[str, Tensor],
+    ) -> None:
+        """Adds what is kept of the next of the images, by layer; all images have theirs before a ``commit``.
+
+        ``sampled`` are those of the images, by their indices in the dataset, whose ``peaks`` (images, units) are kept.
+        """
         self._shapes = dict(shapes)
-        self._write(self._write_rows, dict(rows))
+        self._write(self._write_rows, dict(rows), list(sampled), dict(peaks))
 
     def _write_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:
         packed = [pack_labels(of_image, self._label_type) for of_image in labels]
@@ -100,8 +112,10 @@ class ActivationWriter:
         self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
         self._journal.append(LABELS, np.frombuffer(b"".join(packed), dtype=np.uint8))
 
-    def _write_rows(self, rows: Mapping[str, MapRows]) -> None:
+    def _write_rows(self, rows: Mapping[str, MapRows], sampled: Sequence[int], peaks: Mapping[str, Tensor]) -> None:
+        self._journal.append(SAMPLE, np.array(sampled, dtype=INDEX))
         for place, layer in enumerate(self.layers):
+            self._journal.append(layer_file(place, "peaks"), peaks[layer].cpu().numpy().astype(VALUE, copy=False))
             for kind, array in rows_to_arrays(rows[layer]).items():
                 self._journal.append(layer_file(place, kind), array)
 

@@ -1,12 +1,15 @@
 """What several commands share."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
 from netdissect.types import NetdissectError
+
+Number = TypeVar("Number", int, float)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 
@@ -17,6 +20,14 @@ def read_size(text: str) -> tuple[int, int]:
     if not height.isdecimal() or (separator and not width.isdecimal()):
         raise NetdissectError(f"--size {text!r}: a number of pixels, or HEIGHTxWIDTH")
     return (int(height), int(width or height))
+
+
+def read_numbers(text: str, option: str, expected: str, kind: Callable[[str], Number]) -> list[Number]:
+    """Numbers with commas between; ``expected`` says in an error what they are to be."""
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise NetdissectError(f"{option} {text!r}: {expected}") from None
 
 
 def interrupted(out: Path) -> NoReturn:

@@ -7,63 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netdissect.cli.common import JsonOption, fail, interrupted, read_size
+from netdissect.cli.options import (
+    DissectOptions,
+    InputOption,
+    LayersOption,
+    LayoutOption,
+    NetworkOptions,
+    OverwriteOption,
+    SizeOption,
+    takes_options,
+)
 from netdissect.printing import print_layers, print_summary
-from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
     from netdissect.networks.layers import LayerInfo
-    from netdissect.networks.load import LoadedModel
     from netdissect.results import Result
 
 run_commands = typer.Typer()
-
-ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="torchvision:NAME, timm:NAME, timm:hf-hub:OWNER/NAME, transformers:OWNER/NAME, netdissect:caffenet, "
-        "package.module:callable, file.py:callable, or, with --trust-pickle, a file with a whole pickled network.",
-        show_default=False,
-    ),
-]
-ModelArgOption = Annotated[
-    list[str] | None,
-    typer.Option("--model-arg", metavar="KEY=VALUE", help="An argument of the model's builder; repeat for more."),
-]
-WeightsOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE|DEFAULT",
-        help="Weights: a .safetensors, torch or .caffemodel file, or DEFAULT for those the library publishes.",
-    ),
-]
-TrustOption = Annotated[
-    bool,
-    typer.Option("--trust-pickle", help="Unpickle files, which may run any code. Only if you trust their source."),
-]
-SizeOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="S|HxW", help="Image pixels; images are squashed to it. Default: what the weights tell, or 224."
-    ),
-]
-InputOption = Annotated[
-    str | None,
-    typer.Option("--input", metavar="rgb|bgr|gray", help="Channels of images. Default: what the weights tell, or rgb."),
-]
-LayoutOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="nuhw|nhwu|ntu|nu",
-        help="Dimensions of layers' outputs: n images, u units, h w positions, t tokens. Default: inferred.",
-    ),
-]
-SeedOption = Annotated[
-    int, typer.Option(help="For --limit, scenes, the order of images, and the random weights of a model without any.")
-]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the run in the output directory, or one that is unfinished.")
-]
 
 
 @run_commands.command(epilog="Example: netdissect demo")
@@ -94,11 +54,9 @@ def demo(
 
 
 @run_commands.command(epilog="Example: netdissect layers torchvision:resnet18")
+@takes_options
 def layers(
-    model: ModelArgument,
-    model_arg: ModelArgOption = None,
-    weights: WeightsOption = None,
-    trust_pickle: TrustOption = False,
+    network: NetworkOptions,
     size: SizeOption = None,
     channels: InputOption = None,
     layout: LayoutOption = None,
@@ -117,8 +75,8 @@ def layers(
     from netdissect.options import choose_preprocess
 
     check_layout(layout)
-    loaded = _load(model, model_arg, weights, trust_pickle)
-    fed = choose_preprocess(loaded.expected, _size(size), None, None, channels, None)
+    loaded = network.load()
+    fed = choose_preprocess(loaded.expected, None if size is None else read_size(size), None, None, channels, None)
     found = list_layers(loaded.model, fed.size, channels=fed.channel_count, layout=layout)
     if as_json:
         print(json.dumps([_plain_layer(info) for info in found]))
@@ -129,75 +87,20 @@ def layers(
 @run_commands.command(
     epilog="Example: netdissect dissect torchvision:resnet18 --layer layer4 --data broden1_224 --out runs/resnet18"
 )
+@takes_options
 def dissect(
-    model: ModelArgument,
-    layer: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME",
-            help="A layer, as 'netdissect layers' names it, a pattern of them ('layer*.2'; * is anything but a dot, ** "
-            "anything), or paper, for those the paper dissects; repeat for more.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.")],
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="DATA", help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes."
-        ),
-    ] = "scenes",
-    model_arg: ModelArgOption = None,
-    weights: WeightsOption = None,
-    trust_pickle: TrustOption = False,
-    quantile: Annotated[
-        float, typer.Option(help="Fraction of all positions at which a unit exceeds its threshold.")
-    ] = 0.005,
-    iou: Annotated[float, typer.Option(help="A unit whose IoU with its concept is greater is a detector.")] = 0.04,
-    align: Annotated[
-        str,
-        typer.Option(
-            metavar="receptive|stretch",
-            help="How a map lies on the image: each position at the centre of its receptive field, or stretched. "
-            "Layers without such a field are stretched.",
-        ),
-    ] = "receptive",
-    layout: LayoutOption = None,
-    size: SizeOption = None,
-    mean: Annotated[
+    network: NetworkOptions,
+    layer: LayersOption,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.", show_default=False)],
+    options: DissectOptions,
+    basis: Annotated[
         str | None,
         typer.Option(
-            metavar="M|R,G,B",
-            help="Channel means, in --input's order and in --range. Default: what the weights tell, or ImageNet's.",
+            metavar="pca|FILE",
+            help="Dissect other directions than units: the layer's principal components, which a pass of its own "
+            "finds, or the rows of a matrix in a .npy or .safetensors file.",
         ),
     ] = None,
-    std: Annotated[
-        str | None,
-        typer.Option(metavar="S|R,G,B", help="Channel deviations, likewise; with --range 255 the default is 1."),
-    ] = None,
-    channels: InputOption = None,
-    value_range: Annotated[
-        int | None,
-        typer.Option("--range", metavar="1|255", help="What white is. Default: what the weights tell, or 1."),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 32,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.")] = "auto",
-    categories: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Name units by concepts of these categories alone.")
-    ] = None,
-    ignore_index: Annotated[
-        list[int] | None, typer.Option(help="A class index without a concept, for a folder of masks; repeat for more.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most this many images, drawn by --seed.")] = None,
-    seed: SeedOption = 0,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, and count them.")
-    ] = False,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads that read images ahead. Default: half the cores, at most 8.")
-    ] = None,
-    precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 or float16 for a faster pass of other results.")
-    ] = "float32",
     overwrite: OverwriteOption = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what is finished of this run, also after a kill.")
@@ -216,45 +119,23 @@ def dissect(
     """
     from netdissect.pipeline import dissect as dissect_model
 
-    options: dict[str, Any] = {
-        "quantile": quantile,
-        "iou_threshold": iou,
-        "align": align,
-        "layout": layout,
-        "size": _size(size),
-        "mean": _numbers(mean, "--mean"),
-        "std": _numbers(std, "--std"),
-        "channels": channels,
-        "value_range": value_range,
-        "batch_size": batch_size,
-        "device": device,
-        "precision": precision,
-        "categories": None if categories is None else [name.strip() for name in categories.split(",")],
-        "ignore_index": ignore_index or (),
-        "limit": limit,
-        "seed": seed,
-        "skip_bad": skip_bad,
-        "workers": workers,
-        "overwrite": overwrite,
-        "resume": resume,
-        "keep_activations": keep_activations,
-    }
-    loaded = _load(model, model_arg, weights, trust_pickle, seed)
+    loaded = network.load(options.seed)
     try:
-        result = dissect_model(loaded, layer, data, out=out, name=out.absolute().name, **options)
+        result = dissect_model(
+            loaded,
+            layer,
+            options.data,
+            basis=basis,
+            out=out,
+            name=out.absolute().name,
+            overwrite=overwrite,
+            resume=resume,
+            keep_activations=keep_activations,
+            **options.plain(),
+        )
     except KeyboardInterrupt:
         interrupted(out)
     _print_result(result, out)
-
-
-def _load(
-    spec: str, arguments: list[str] | None, weights: str | None, trust_pickle: bool, seed: int = 0
-) -> "LoadedModel":
-    from netdissect.networks.load import load_model, parse_arguments
-
-    return load_model(
-        spec, arguments=parse_arguments(arguments or []), weights=weights, trust_pickle=trust_pickle, seed=seed
-    )
 
 
 def _plain_layer(info: "LayerInfo") -> dict[str, Any]:
@@ -272,16 +153,3 @@ def _plain_layer(info: "LayerInfo") -> dict[str, Any]:
 def _print_result(result: "Result", out: Path) -> None:
     print_summary(result)
     print(f"run     {out}\nreport  {out / 'report' / 'index.html'}")
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    return None if text is None else read_size(text)
-
-
-def _numbers(text: str | None, option: str) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise NetdissectError(f"{option} {text!r}: a number, or three with commas between") from None

@@ -55,7 +55,7 @@ class ConceptDataset(Protocol):
         ...
 
     def image_name(self, index: int) -> str:
-        """What a person calls the image: a file name, say."""
+        """What a person calls the image: a file name, say. Asked of every image before the first is read."""
         ...
 
     def fingerprint(self) -> str:

@@ -36,10 +36,9 @@ class Gathered:
         ``extremes`` are those of the maps, ``rank`` that of the threshold among all activations there will be; fewer
         may come, not more.
         """
-        peaks = extremes.row_peaks.amax(dim=2)
-        self.histogram.update(maps, extremes.low, peaks.amax(dim=0))
+        self.histogram.update(maps, extremes.low, extremes.peaks.amax(dim=0))
         self.bound = torch.maximum(self.bound, self.histogram.lower_bound(rank))
-        self.top.update(images, peaks)
+        self.top.update(images, extremes.peaks)
 
     def needed(self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], extremes: Extremes) -> MapRows:
         """The rows that may be needed of maps taken in before; the later asked, the fewer.

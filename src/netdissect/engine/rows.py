@@ -1,6 +1,7 @@
 """Rows of activation maps: what is kept of them until thresholds are known is all that masks may need."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -39,6 +40,11 @@ class Extremes:
         """Taken in the order of memory: maps are channels-last."""
         rows = maps.permute(0, 2, 3, 1)
         return cls(rows.amax(dim=2).permute(0, 2, 1).contiguous(), rows.amin(dim=(0, 1, 2)))
+
+    @cached_property
+    def peaks(self) -> Float[Tensor, "n u"]:
+        """Each unit's maximal response to each image."""
+        return self.row_peaks.amax(dim=2)
 
     def within(self, limit: float) -> bool:
         """Whether no value exceeds ``limit`` in size, or is NaN."""

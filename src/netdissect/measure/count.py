@@ -28,19 +28,23 @@ _IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME = 32, 2**22
 #: Layers whose thresholds or top maps are read together: they take memory.
 _LAYERS_AT_A_TIME = 2
 
+#: Noting tallies takes at most about one part in so many of the time.
+_PAUSE = 10
+
 #: The tallies of the images counted so far, in the folder of the activations.
 TALLIES = "tallies.npz"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was found of one layer."""
+    """What was found of one layer; ``peaks`` are of the images of the sample (see ``measure.sample``)."""
 
     thresholds: Float[Tensor, " u"]
     tally: Tally
     top: TopImages
     top_maps: Float[Tensor, "u t h w"]
     histogram: Histogram
+    peaks: Float[Tensor, "s u"]
 
 
 def count(
@@ -74,8 +78,15 @@ def count(
     measured: dict[str, Measurement] = {}
     on_progress("top images", 0, len(kept.layers))
     for layer, maps in in_order(kept.top_maps, kept.layers, few, few):
-        gathered, of_units = kept.gathered(layer), torch.from_numpy(maps)
-        measured[layer] = Measurement(thresholds[layer], tallies[layer], gathered.top, of_units, gathered.histogram)
+        gathered = kept.gathered(layer)
+        measured[layer] = Measurement(
+            thresholds[layer],
+            tallies[layer],
+            gathered.top,
+            torch.from_numpy(maps),
+            gathered.histogram,
+            torch.from_numpy(kept.peaks(layer)),
+        )
         on_progress("top images", len(measured), len(kept.layers))
     return measured
 
@@ -108,7 +119,7 @@ def _tallies(
             )
         return cover, overlaps
 
-    written = time.monotonic()
+    due = time.monotonic() + chunk_seconds
     begins = range(counted, len(kept), together)
     on_progress("concepts", counted, len(kept))
     with one_thread_per_operation():
@@ -116,9 +127,11 @@ def _tallies(
             for layer, tally in tallies.items():
                 tally.add(cover, overlaps[layer])
             counted = min(begin + together, len(kept))
-            if resume and time.monotonic() - written >= chunk_seconds:
+            if resume and time.monotonic() >= due:
+                begun = time.monotonic()
                 _write_tallies(noted, what, tallies, counted)
-                written = time.monotonic()
+                took = time.monotonic() - begun
+                due = begun + took + max(chunk_seconds, _PAUSE * took)
             on_progress("concepts", counted, len(kept))
     return tallies
 

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +19,9 @@ from netdissect.types import NetdissectError, one_line
 
 #: Where checkpoints keep the weights, or the whole network, among other things.
 _WRAPPERS = ("state_dict", "model")
+
+#: What checkpoints call the step of the training at which they were saved, the finest first.
+STEP_NAMES = ("step", "global_step", "iteration", "epoch")
 
 #: Put before every name by ``DataParallel`` and its kin.
 _PREFIX = "module."
@@ -31,12 +35,13 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
 
 class Weights(NamedTuple):
     """What a file of weights holds: tensors by their names; what a safetensors file tells beside them; of a Caffe
-    model its layers, in the order in which they run.
+    model its layers, in the order in which they run; the step of the training, by each of ``STEP_NAMES`` it is told by.
     """
 
     state: dict[str, Tensor]
     metadata: dict[str, str]
     layers: tuple[str, ...] = ()
+    steps: Mapping[str, int] = MappingProxyType({})
 
 
 def read_weights(path: Path, *, trust_pickle: bool = False) -> Weights:
@@ -60,6 +65,7 @@ def read_weights(path: Path, *, trust_pickle: bool = False) -> Weights:
             raise NetdissectError(f"{path}: not a safetensors file: {one_line(error)}") from error
     else:
         found = _unpickle(path, trust_pickle)
+    steps = _steps(metadata if path.suffix == ".safetensors" else found)
     found = _unwrapped(found)
     state = found.state_dict() if isinstance(found, nn.Module) else found
     if (
@@ -70,7 +76,7 @@ def read_weights(path: Path, *, trust_pickle: bool = False) -> Weights:
         raise NetdissectError(f"{path}: holds no state dict, neither at the top nor under {' or '.join(_WRAPPERS)}")
     if all(name.startswith(_PREFIX) for name in state):
         state = {name.removeprefix(_PREFIX): value for name, value in state.items()}
-    return Weights(dict(state), metadata)
+    return Weights(dict(state), metadata, steps=steps)
 
 
 def read_network(path: Path, *, trust_pickle: bool = False) -> nn.Module:
@@ -129,6 +135,18 @@ def _unwrapped(found: Any) -> Any:
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping | nn.Module):
             found = found[wrapper]
     return found
+
+
+def _steps(told: Any) -> dict[str, int]:
+    """The steps that a checkpoint, or the metadata of a file, tells beside the weights: whole numbers from 0 on."""
+    steps = {}
+    for name in STEP_NAMES if isinstance(told, Mapping) else ():
+        value = told.get(name)
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            steps[name] = value
+    return steps
 
 
 def _with_names_of(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from netdissect.concepts import ConceptDataset, check_dataset, open_dataset, sam
 from netdissect.engine.batches import Reader
 from netdissect.engine.tally import Concepts
 from netdissect.networks.expected import Expected
-from netdissect.networks.layers import LayerInfo, find_layers
+from netdissect.networks.layers import find_layers
 from netdissect.networks.layouts import check_layout
 from netdissect.networks.load import LoadedModel, load_model
 from netdissect.networks.weights import weights_hash
@@ -28,8 +28,10 @@ from netdissect.options import (
     real_number,
     whole_number,
 )
+from netdissect.pipeline.bases import BasisChoice, Chosen, choose_views
 from netdissect.pipeline.directory import check_directory, run_into
 from netdissect.pipeline.dissection import Dissection
+from netdissect.progress import progress_bar
 from netdissect.results import Result
 from netdissect.types import Concept, NetdissectError, sorted_categories
 
@@ -39,6 +41,7 @@ def dissect(
     layers: str | Sequence[str],
     data: ConceptDataset | str | Path = "scenes",
     *,
+    basis: BasisChoice | Sequence[BasisChoice] = None,
     quantile: float = 0.005,
     iou_threshold: float = 0.04,
     align: str = "receptive",
@@ -72,6 +75,10 @@ def dissect(
         layers: names as ``list_layers`` gives them, patterns of them (``layer*.2``), or ``paper`` for those that the
             paper dissects in the architecture; or one such name.
         data: a dataset, or the name of one (see ``open_dataset``).
+        basis: the directions that are dissected. None: the channels; ``pca``: the principal components of the layer's
+            activations, which a pass of its own finds; a matrix, or a ``.npy`` or ``.safetensors`` file with one, whose
+            rows are directions; ``Rotated(amount, seed)``. Of several, a list, all are measured in one pass, and the
+            layer's name in each says which it is.
         quantile: the fraction of all positions at which a unit exceeds its threshold.
         iou_threshold: a unit whose IoU with its concept is greater is a detector.
         align: how a map lies on the image: ``receptive``, each position at the centre of its receptive field, or
@@ -135,6 +142,8 @@ def dissect(
     order = np.random.default_rng(seed).permutation(len(dataset)).tolist()
     reader = Reader(dataset, preprocess, batch_size, order=order, workers=choose_workers(workers), skip_bad=skip_bad)
     chosen = find_layers(loaded.model, layers, reader.first().contiguous(), layout=layout, spec=loaded.spec)
+    with progress_bar(progress) as bar:
+        views = choose_views(chosen, basis, bar)
     options = {
         "quantile": quantile,
         "iou_threshold": iou_threshold,
@@ -154,8 +163,9 @@ def dissect(
         "seed": seed,
         "top_images": top_images,
     }
-    about = _about(loaded, dataset) | {"layers": {info.name: _told(info, align) for info in chosen}, "options": options}
-    dissection = Dissection(name or loaded.spec, loaded, tuple(chosen), reader, concepts, where, about)
+    told = {one.view.name: _told(one, align) for one in views}
+    about = _about(loaded, dataset) | {"layers": told, "options": options}
+    dissection = Dissection(name or loaded.spec, loaded, tuple(views), reader, concepts, where, about)
     if out is not None:
         return run_into(
             dissection,
@@ -169,16 +179,18 @@ def dissect(
         return dissection.run(Path(folder), progress=progress)
 
 
-def _told(info: LayerInfo, align: str) -> dict[str, Any]:
+def _told(chosen: Chosen, align: str) -> dict[str, Any]:
     """What a run tells of a layer, as plain data."""
-    return {
+    info = chosen.view.layer
+    told = {
         "type": info.type,
-        "shape": list(info.shape),
+        "shape": list(chosen.view.shape),
         **info.layout.plain(info.output),
         "align": "stretch" if info.field is None else align,
         "field": None if info.field is None else info.field.plain(),
         "no_field": info.no_field,
     }
+    return told if chosen.told is None else {**told, "basis": dict(chosen.told)}
 
 
 def _loaded(model: nn.Module | LoadedModel | str, seed: int) -> LoadedModel:

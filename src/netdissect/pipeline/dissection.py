@@ -8,17 +8,19 @@ from typing import Any
 import torch
 
 from netdissect.activations import ActivationWriter, KeptActivations, kept_plan
+from netdissect.engine.basis import Components
 from netdissect.engine.batches import Reader
 from netdissect.engine.tally import Concepts
-from netdissect.measure import CHUNK_SECONDS, Measurement, collect, count
-from netdissect.networks.layers import LayerInfo
+from netdissect.engine.view import layers_of
+from netdissect.measure import CHUNK_SECONDS, Measurement, collect, count, find_components
 from netdissect.networks.load import LoadedModel
 from netdissect.options import choose_precision
+from netdissect.pipeline.bases import Chosen, read_components, sha256_of, with_components, write_components
 from netdissect.pipeline.pictures import shown_images
 from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.progress import Clock, progress_bar
 from netdissect.results import LayerResult, Result
-from netdissect.types import NetdissectError
+from netdissect.types import NetdissectError, OnProgress, plain_text
 
 #: Bins of the histograms in a result.
 HISTOGRAM_BINS = 64
@@ -30,7 +32,7 @@ class Dissection:
 
     name: str
     loaded: LoadedModel
-    layers: tuple[LayerInfo, ...]
+    chosen: tuple[Chosen, ...]
     reader: Reader
     concepts: Concepts
     device: torch.device
@@ -53,12 +55,14 @@ class Dissection:
         # Whatever mode the caller is in: what is gathered is changed in place in several.
         with progress_bar(progress) as bar, torch.inference_mode(False), torch.no_grad():
             on_progress = clock.around(bar)
+            components = self._components(folder, on_progress)
+            views = with_components(self.chosen, components)
             with ActivationWriter(
-                folder, self.layers, self.reader.data, self.reader.preprocess.size, options["quantile"], self.plan
+                folder, views, self.reader.data, self.reader.preprocess.size, options["quantile"], self.plan
             ) as writer:
                 collect(
                     self.loaded.model,
-                    self.layers,
+                    views,
                     self.reader,
                     writer,
                     quantile=options["quantile"],
@@ -68,21 +72,48 @@ class Dissection:
                     chunk_seconds=chunk_seconds,
                     on_progress=on_progress,
                 )
+            kept = KeptActivations(folder, check=False)  # those of before were checked when the writer opened them
             measured = count(
-                KeptActivations(folder, check=False),  # those of before were checked when the writer opened them
+                kept,
                 self.concepts,
                 device=self.device,
                 resume=True,
                 chunk_seconds=chunk_seconds,
                 on_progress=on_progress,
             )
+            sample = tuple(plain_text(self.reader.data.image_name(index)) for index in kept.sample.tolist())
             results = {
-                layer: _layer_result(layer, of_layer, self.concepts, options["quantile"], options["iou_threshold"])
+                layer: _layer_result(
+                    layer, of_layer, sample, self.concepts, options["quantile"], options["iou_threshold"]
+                )
                 for layer, of_layer in measured.items()
             }
             images, examples = shown_images(self.reader, results, on_progress)
         about = self._described(results) | {"timings": clock.seconds()}
+        if components:
+            about["components"] = {
+                layer: {"sha256": sha256_of(found.rows), "variance": found.variance.tolist()}
+                for layer, found in components.items()
+            }
         return Result(self.name, results, images, about, examples)
+
+    def _components(self, folder: Path, on_progress: OnProgress) -> dict[str, Components]:
+        """Of the layers that are dissected in them: those of the run that is resumed, or found now."""
+        layers = layers_of([one.view for one in self.chosen if one.in_components])
+        if not layers:
+            return {}
+        if kept_plan(folder) is not None:
+            return read_components(folder)
+        found = find_components(
+            self.loaded.model,
+            layers,
+            self.reader,
+            device=self.device,
+            precision=choose_precision(self.about["options"]["precision"], self.device),
+            on_progress=on_progress,
+        )
+        write_components(folder, found)
+        return found
 
     def _check_folder(self, folder: Path, resume: bool) -> None:
         finished = kept_plan(folder)
@@ -106,7 +137,9 @@ class Dissection:
         if self.loaded.is_random:
             notes.append("the network has random weights: --weights FILE or DEFAULT gives it trained ones")
         notes += self._stretched()
-        notes += [note for result in results.values() for note in result.notes()]
+        # Of a layer in several bases the first speaks for all: for rotations it would be the same many times.
+        first = {one.view.layer.name: one.view.name for one in reversed(self.chosen)}
+        notes += [note for name in reversed(first.values()) for note in results[name].notes()]
         if skipped:
             notes.append(
                 f"{len(skipped)} of {images} images were left out, since they cannot be read; the first: {skipped[0]}"
@@ -116,7 +149,7 @@ class Dissection:
     def _stretched(self) -> list[str]:
         """Layers whose maps could not be laid where their receptive fields lie, by the reason; vectors have none."""
         reasons: dict[str, list[str]] = {}
-        for layer in self.layers:
+        for layer in layers_of([one.view for one in self.chosen]):
             if layer.field is None and layer.layout.name != "nu" and self.about["options"]["align"] == "receptive":
                 reasons.setdefault(layer.no_field, []).append(layer.name)
         return [
@@ -126,7 +159,12 @@ class Dissection:
 
 
 def _layer_result(
-    layer: str, measured: Measurement, concepts: Concepts, quantile: float, iou_threshold: float
+    layer: str,
+    measured: Measurement,
+    sample: tuple[str, ...],
+    concepts: Concepts,
+    quantile: float,
+    iou_threshold: float,
 ) -> LayerResult:
     tally, top, histogram = measured.tally, measured.top, measured.histogram
     taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
@@ -145,11 +183,13 @@ def _layer_result(
         "bin_width": bin_width,
         "low": histogram.low,
         "high": histogram.high,
+        "peaks": measured.peaks,
     }
     return LayerResult(
         layer=layer,
         concepts=concepts.concepts,
         quantile=quantile,
         iou_threshold=iou_threshold,
+        sample=sample,
         **{name: tensor.cpu().numpy() for name, tensor in arrays.items()},
     )

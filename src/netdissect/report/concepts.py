@@ -61,7 +61,9 @@ def _once_per_dataset(
 
 
 def _counts(named: NamedLayer, result: Result, names: Names) -> dict[int, dict[str, Any]]:
-    """By concept, in how many images and on how many label pixels of the layer's dataset it is."""
+    """By concept, in how many images and on how many label pixels of the layer's dataset it is, unless a table."""
+    if result.is_table:
+        return {}
     layer, data = named.layer, result.about["data"]
     every = data["images"] * int(np.prod(data["label_shape"]))
     areas, images = layer.concept_area.tolist(), layer.concept_images.tolist()
@@ -109,5 +111,5 @@ def _examples_of(result: Result, run: int, names: Names, shown: Shown) -> dict[i
     found: dict[int, list[dict[str, Any]]] = {}
     for example in result.examples:
         where = {"share": example.pixels / int(np.prod(shape)), "mask": example.mask, "shape": shape}
-        found.setdefault(place_of[example.concept], []).append({**shown[run, example.image], **where})
+        found.setdefault(place_of[example.concept], []).append({**shown[run][example.image], **where})
     return found

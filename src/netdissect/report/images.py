@@ -2,18 +2,19 @@
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from netdissect.parallel import in_order, reading_threads
 from netdissect.results import Result, ShownImage
-from netdissect.types import NetdissectError
+from netdissect.types import NetdissectError, OnProgress
 
-#: What a page tells of an image, by the result's place among those of the report and the image's index in its dataset.
-Shown = Mapping[tuple[int, int], dict[str, Any]]
+#: What a page tells of an image: for each result, by the image's index in its dataset.
+Shown = Sequence[Mapping[int, dict[str, Any]]]
 
 #: All images together take about so many bytes, unless they would be smaller than ``SMALLEST``.
 BUDGET = 36_000_000
@@ -39,18 +40,22 @@ class StoredImage:
 
 
 class Pictures:
-    """The images of ``results``, each once, however many of these show it."""
+    """The images of ``results``, each once, however many of these show it.
 
-    def __init__(self, results: Sequence[Result]) -> None:
+    ``wanted`` names those of each result that are shown, by their indices; without it all are.
+    """
+
+    def __init__(self, results: Sequence[Result], wanted: Sequence[Collection[int]] | None = None) -> None:
         known: dict[tuple[str, bytes], int] = {}
         self.images: list[ShownImage] = []
-        self._places: dict[tuple[int, int], int] = {}
+        self._places: list[dict[int, int]] = [{} for _ in results]
         for run, result in enumerate(results):
-            for index, image in sorted(result.images.items()):
+            for index in sorted(result.images if wanted is None else wanted[run]):
+                image = result.images[index]
                 place = known.setdefault((image.name, hashlib.sha256(image.jpeg).digest()), len(self.images))
                 if place == len(self.images):
                     self.images.append(image)
-                self._places[run, index] = place
+                self._places[run][index] = place
 
     def stored(self) -> Iterator[StoredImage]:
         """The images in turn: as they are if together they are within ``BUDGET``, else made smaller, as WebP."""
@@ -64,7 +69,19 @@ class Pictures:
     def shown(self, stored: Sequence[StoredImage]) -> Shown:
         """What pages tell of each image, given how all of them are stored."""
         told = [{"name": image.name, "file": image.file, "size": list(image.size)} for image in stored]
-        return {key: told[place] for key, place in self._places.items()}
+        return [{index: told[place] for index, place in of_run.items()} for of_run in self._places]
+
+
+def write_images(stage: Path, pictures: Pictures, on_progress: OnProgress) -> list[StoredImage]:
+    """Writes them to ``images/``, and tells of them what pages need: their contents are let go."""
+    (stage / "images").mkdir()
+    stored: list[StoredImage] = []
+    on_progress("images", 0, len(pictures.images))
+    for image in pictures.stored():
+        (stage / "images" / image.file).write_bytes(image.content)
+        stored.append(replace(image, content=b""))
+        on_progress("images", len(stored), len(pictures.images))
+    return stored
 
 
 def _stored(image: ShownImage, factor: float | None) -> tuple[bytes, str, tuple[int, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from netdissect.results import LayerResult, Result, category_colors
-from netdissect.types import Concept, plain_text, sorted_categories
+from netdissect.types import Concept, distinct, plain_text, sorted_categories
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Names:
     """The concepts and layers of ``results``, each with its place in the report's lists."""
 
     def __init__(self, results: Sequence[Result]) -> None:
-        self.runs = _distinct([plain_text(result.name) for result in results])
+        self.runs = distinct([plain_text(result.name) for result in results])
         self.layers = _layers(results, self.runs)
         # By category; within one, by number in the first result, then what the next ones add.
         keys = {key: concept for named in self.layers for key, concept in _numbered(named.layer.concepts)}
@@ -61,7 +61,7 @@ def concept_page(place: int, name: str) -> str:
 def _layers(results: Sequence[Result], runs: Sequence[str]) -> list[NamedLayer]:
     layers = [(place, layer) for place, result in enumerate(results) for layer in result.layers.values()]
     named = [f"{runs[place]}:{layer.layer}" if len(runs) > 1 else layer.layer for place, layer in layers]
-    ids = _distinct(named)
+    ids = distinct(named)
     return [NamedLayer(id_, place, layer) for id_, (place, layer) in zip(ids, layers, strict=True)]
 
 
@@ -74,15 +74,3 @@ def _numbered(concepts: Sequence[Concept]) -> list[tuple[tuple[str, str, int], C
         keys.append(((*key, seen[key]), concept))
         seen[key] += 1
     return keys
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, with a number after those that came before."""
-    told: list[str] = []
-    for name in names:
-        number, distinct = 1, name
-        while distinct in told:
-            number += 1
-            distinct = f"{name} ({number})"
-        told.append(distinct)
-    return told

@@ -59,6 +59,8 @@ class Pages:
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
+    if result.is_table:
+        return _facts_of_table(result)
     model, data, options = (result.about[key] for key in ("model", "data", "options"))
     facts = [
         ("Network", model["name"]),
@@ -73,3 +75,14 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     if (options["channels"], options["value_range"]) != ("rgb", 1):
         facts.insert(5, ("Input", f"{options['channels']}, 0 to {options['value_range']}"))
     return facts + ([("Categories", ", ".join(options["categories"]))] if options["categories"] else [])
+
+
+def _facts_of_table(result: Result) -> list[tuple[str, str]]:
+    layer = next(iter(result.layers.values()))
+    return [
+        ("Table", result.about["table"]),
+        ("Layers", ", ".join(result.layers)),
+        ("Data", result.about["data"]["name"]),
+        ("Quantile", f"{layer.quantile:g}"),
+        ("IoU cut", f"{layer.iou_threshold:g}"),
+    ]

@@ -13,24 +13,31 @@ Data are JavaScript files, each a call with plain data: a page opened from disk 
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from netdissect.report.images import StoredImage
+from netdissect.report.folder import folder_of_pages, templates, write_static
+from netdissect.report.images import StoredImage, write_images
 from netdissect.report.pages import Pages
 from netdissect.results import Result
-from netdissect.storage import check_place, staged, write_text
-from netdissect.types import NetdissectError, OnProgress, no_progress
+from netdissect.storage import write_text
+from netdissect.types import OnProgress, no_progress
 
-#: The file that lists all others, by which a report is known.
-_LIST = "files.txt"
-
-#: What systems leave in folders that are looked at.
-_LEFT_BY_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")
+#: The scripts of all pages.
+_SCRIPTS = (
+    "data",
+    "elements",
+    "state",
+    "counts",
+    "shots",
+    "drawing",
+    "figures",
+    "units",
+    "unit",
+    "front",
+    "concept",
+    "concepts",
+)
 
 
 def write_report(results: Result | Sequence[Result], out: str | Path, *, on_progress: OnProgress = no_progress) -> Path:
@@ -40,50 +47,12 @@ def write_report(results: Result | Sequence[Result], out: str | Path, *, on_prog
     Raises ``NetdissectError`` if ``out`` holds anything else or cannot be written.
     """
     out = Path(out)
-    place = out.resolve()  # through links, and not by what the working directory is then
-    _check_place(place)
     pages = Pages([results] if isinstance(results, Result) else list(results))
-    with staged(place, None) as stage:
-        _write_static(stage)
-        stored = _write_images(stage, pages, on_progress)
+    with folder_of_pages(out, marker="data/report.js", what="a report") as stage:
+        write_static(stage, ["report.css", *(f"{name}.js" for name in _SCRIPTS)])
+        stored = write_images(stage, pages.pictures, on_progress)
         _write_pages(stage, pages, stored, on_progress)
-        written = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
-        write_text(stage / _LIST, "\n".join(written) + "\n")
     return out / "index.html"
-
-
-def _check_place(out: Path) -> None:
-    """Raises ``NetdissectError`` unless ``out`` is free, or a report and nothing else."""
-    check_place(out, overwrite=True, markers=[_LIST, "data/report.js"], what="a report")
-    if not out.is_dir():
-        return
-    if out == Path.cwd():
-        raise NetdissectError(f"{out}: is the working directory, which cannot be replaced; name a folder in it")
-    if any(out.iterdir()):
-        ours = {*(out / _LIST).read_text(encoding="utf-8", errors="replace").splitlines(), _LIST}
-        found = (path for path in out.rglob("*") if not path.is_dir() and path.name not in _LEFT_BY_SYSTEMS)
-        others = sorted(name for path in found if (name := path.relative_to(out).as_posix()) not in ours)
-        if others:
-            raise NetdissectError(f"{out}: holds more than a report, which would be lost: {', '.join(others[:3])}")
-
-
-def _write_static(stage: Path) -> None:
-    (stage / "static").mkdir()
-    for file in files("netdissect.report").joinpath("static").iterdir():
-        if file.name.endswith((".css", ".js")):
-            (stage / "static" / file.name).write_bytes(file.read_bytes())
-
-
-def _write_images(stage: Path, pages: Pages, on_progress: OnProgress) -> list[StoredImage]:
-    """Writes the images, and tells of them what pages need: their contents are let go."""
-    (stage / "images").mkdir()
-    stored: list[StoredImage] = []
-    on_progress("images", 0, len(pages.pictures.images))
-    for image in pages.pictures.stored():
-        (stage / "images" / image.file).write_bytes(image.content)
-        stored.append(replace(image, content=b""))
-        on_progress("images", len(stored), len(pages.pictures.images))
-    return stored
 
 
 def _write_pages(stage: Path, pages: Pages, stored: list[StoredImage], on_progress: OnProgress) -> None:
@@ -101,13 +70,7 @@ def _write_pages(stage: Path, pages: Pages, stored: list[StoredImage], on_progre
         one_more()
     front = pages.front()
     _write_data(stage, "report", front)
-    environment = Environment(
-        loader=PackageLoader("netdissect.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     write_text(stage / "index.html", environment.get_template("index.html").render(front, root=""))
     (stage / "concepts").mkdir()
     shared = {"front": front, "root": "../"}

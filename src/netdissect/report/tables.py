@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from netdissect.report.names import NamedLayer, Names
-from netdissect.results import Result, layer_in_words
+from netdissect.results import Result
 
 
 def layer_table(named: NamedLayer, result: Result, names: Names) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def layer_table(named: NamedLayer, result: Result, names: Names) -> dict[str, An
         "id": named.id,
         "run": named.run,
         "layer": layer.layer,
-        "words": layer_in_words(result.about["layers"][layer.layer]),
+        "words": result.layer_in_words(layer.layer),
         "units": units,
         "cut": layer.iou_threshold,
         "shape": list(result.about["data"]["label_shape"]),

@@ -1,16 +1,23 @@
 """Frozen results of dissections: tables, counts, saved and loaded. Nothing here needs a network, images or torch."""
 
 from netdissect.results.colors import category_colors
+from netdissect.results.export import table_files, write_table
 from netdissect.results.layer import LayerResult
+from netdissect.results.published import PublishedNetwork, published_networks
 from netdissect.results.run import ConceptExample, Result, ShownImage, check_free
-from netdissect.results.words import layer_in_words
+from netdissect.results.table import open_result, read_table
 
 __all__ = [
     "ConceptExample",
     "LayerResult",
+    "PublishedNetwork",
     "Result",
     "ShownImage",
     "category_colors",
     "check_free",
-    "layer_in_words",
+    "open_result",
+    "published_networks",
+    "read_table",
+    "table_files",
+    "write_table",
 ]

@@ -40,7 +40,8 @@ class LayerResult:
 
     Counts are label pixels summed over the dataset (see ``engine.tally``). ``top_image`` holds indices into the
     dataset, best first; ``top_maps`` the layer's maps there. ``histogram`` counts activations in equal bins: the
-    first begins at ``bin_start``, and the last ones may be empty. ``low`` and ``high`` are the extremes.
+    first begins at ``bin_start``, and the last ones may be empty. ``low`` and ``high`` are the extremes. ``peaks`` are
+    the units' maximal responses to the images called ``sample``; None where they are not known, as of published tables.
     """
 
     layer: str
@@ -60,6 +61,8 @@ class LayerResult:
     bin_width: Float32[np.ndarray, " u"]
     low: Float32[np.ndarray, " u"]
     high: Float32[np.ndarray, " u"]
+    sample: tuple[str, ...] = ()
+    peaks: Float32[np.ndarray, "s u"] | None = None
 
     def __repr__(self) -> str:
         return f"<LayerResult {self.layer}: {self.unit_count} units, {len(self.concepts)} concepts>"
@@ -133,6 +136,18 @@ class LayerResult:
         """The units that have a label, one row each, best first."""
         labels = self.units[self.units["is_label"]]
         return labels.sort_values(["iou", "unit"], ascending=[False, True]).reset_index(drop=True)
+
+    @cached_property
+    def labels_by_unit(self) -> pd.DataFrame:
+        """A row per unit, by number: ``unit``, its label's ``category``, ``concept`` and ``iou``, ``is_detector``.
+
+        A unit without a label has no concept, and an IoU of 0.
+        """
+        labels = self.labels.set_index("unit")[["category", "concept", "iou", "is_detector"]]
+        labels = labels.reindex(range(self.unit_count))
+        labels["iou"] = labels["iou"].fillna(0.0)
+        labels["is_detector"] = labels["is_detector"].eq(True)  # missing where there is no label
+        return labels.rename_axis("unit").reset_index()
 
     @cached_property
     def silent(self) -> dict[int, str]:

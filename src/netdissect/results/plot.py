@@ -51,10 +51,10 @@ def plot_detectors(layer: "LayerResult", ax: Axes | None = None) -> Axes:
     places = [place + categories.index(category) for place, (category, _, _) in enumerate(shown)]
     for category in categories:
         own = [(place, bar[2]) for place, bar in zip(places, shown, strict=True) if bar[0] == category]
-        ax.bar(*zip(*own, strict=True), color=colors[category], label=_plain(category))
-    ax.set_xticks(places, [_plain(name) for _, name, _ in shown], rotation=45, ha="right", rotation_mode="anchor")
+        ax.bar(*zip(*own, strict=True), color=colors[category], label=plain_label(category))
+    ax.set_xticks(places, [plain_label(name) for _, name, _ in shown], rotation=45, ha="right", rotation_mode="anchor")
     counts = layer.summary()["by_label"]
-    ax.set_title(f"{_plain(layer.layer)}: {counts['detectors']} detectors of {counts['unique']} concepts")
+    ax.set_title(f"{plain_label(layer.layer)}: {counts['detectors']} detectors of {counts['unique']} concepts")
     ax.set_ylabel(f"detectors (IoU > {layer.iou_threshold:g})")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
@@ -66,7 +66,7 @@ def plot_detectors(layer: "LayerResult", ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _plain(name: str) -> str:
+def plain_label(name: str, longest: int = _LONGEST_NAME) -> str:
     """A name as text: no formula, not too long, and not hidden in a legend, as one is that begins with _."""
-    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    short = name if len(name) <= longest else name[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return ("\N{ZERO WIDTH SPACE}" if short.startswith("_") else "") + short.replace("$", r"\$")

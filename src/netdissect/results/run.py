@@ -5,9 +5,11 @@ RUN/<layer>/units.parquet   a row per unit and category
 RUN/<layer>/tally.npz       the raw counts
 RUN/<layer>/top.parquet     a row per unit and rank: image, activation, position
 RUN/<layer>/top.npz         the maps of those (unit, image) pairs, and each unit's histogram
+RUN/<layer>/peaks.npz       the units' maximal responses to a sample of the images, and the names of these
 RUN/examples.parquet        a row per concept and image that shows it: where in the image
 RUN/images/                 the images shown, each once, small
-RUN/report/, activations/   its report, and what was kept of activations: others write and read these
+RUN/report/, rotation/      its report, and the page of its rotations: others write these
+RUN/activations/            what was kept of activations
 """
 
 import html
@@ -21,28 +23,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
 from netdissect.results.layer import LayerResult
-from netdissect.storage import check_place, save_arrays, staged
+from netdissect.results.layer_files import load_layer, save_layer
+from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
+from netdissect.results.words import basis_in_words, layer_in_words
+from netdissect.storage import check_place, staged
 from netdissect.types import Concept, NetdissectError, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: The layout of a run on disk. A reader refuses another.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
-_TALLY = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images")
-_TOP = {
-    "maps": "top_maps",
-    "histogram": "histogram",
-    "bin_start": "bin_start",
-    "bin_width": "bin_width",
-    "low": "low",
-    "high": "high",
-}
+#: What else a run's directory has: no folder of a layer is called so.
+_OTHERS = ("images", "report", "rotation", "run.json", "examples.parquet", "activations")
 
 
 @dataclass(frozen=True)
@@ -91,6 +88,27 @@ class Result:
     def notes(self) -> list[str]:
         """What a reader of the result should know: units without a mask, concepts out of reach, images left out."""
         return list(self.about.get("notes", ()))
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is read from a published table: without images, activations, and all but units' best concepts."""
+        return "table" in self.about
+
+    def basis_in_words(self, layer: str) -> str:
+        """Which directions the layer's units are."""
+        basis = self.about["layers"].get(layer, {}).get("basis")
+        return basis_in_words(basis) if basis else "channels"
+
+    @property
+    def labels(self) -> str:
+        """By what two results are known to be of the same images and labels."""
+        data, concepts = self.about["data"], next(iter(self.layers.values())).concepts
+        published = (data["images"], len(concepts)) == (PAPER_IMAGES, PAPER_CONCEPTS)
+        return PAPER_LABELS if published else data["fingerprint"]
+
+    def layer_in_words(self, layer: str) -> str:
+        """One line on how the layer's output is laid out, and how its maps lie on images."""
+        return "known from a table alone" if self.is_table else layer_in_words(self.about["layers"][layer])
 
     def __getitem__(self, layer: str) -> LayerResult:
         return self.layers[layer]
@@ -142,8 +160,9 @@ class Result:
             staged(out.absolute(), hidden) as stage,
             ThreadPoolExecutor(2) as threads,
         ):  # that compress meanwhile
+            names = {index: image.name for index, image in self.images.items()}
             saved = [
-                threads.submit(_save_layer, layer, stage / _folder_of(place, layer.layer), self.images)
+                threads.submit(save_layer, layer, stage / folder_of(place, layer.layer), names)
                 for place, layer in enumerate(self.layers.values())
             ]
             (stage / "images").mkdir()
@@ -168,7 +187,7 @@ class Result:
             )
             layers, names = {}, {}
             for item in description["layers"]:
-                layer, shown = _load_layer(root / item["folder"], item, concepts)
+                layer, shown = load_layer(root / item["folder"], item, concepts)
                 layers[layer.layer] = layer
                 names.update(shown)
             images = {
@@ -188,7 +207,7 @@ class Result:
             "layers": [
                 {
                     "layer": layer.layer,
-                    "folder": _folder_of(place, layer.layer),
+                    "folder": folder_of(place, layer.layer),
                     "units": layer.unit_count,
                     "quantile": layer.quantile,
                     "iou_threshold": layer.iou_threshold,
@@ -206,57 +225,12 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     check_place(out, overwrite=overwrite, markers=["run.json"], what="a run")
 
 
-def _folder_of(place: int, layer: str) -> str:
+def folder_of(place: int, layer: str) -> str:
     """The layer's folder: its name, with what file systems do not take in names written as %XX."""
-    folder = quote(layer, safe=" #()[]@")[:120]
-    taken = folder.lower() in ("images", "report", "run.json", "examples.parquet", "activations") or folder != quote(
-        layer, safe=" #()[]@"
-    )
+    name = quote(layer, safe=" #()[]@")
+    folder = name[:120]
+    taken = folder != name or folder.lower() in _OTHERS
     return f"{place}-{folder}" if taken else folder
-
-
-def _save_layer(layer: LayerResult, folder: Path, images: Mapping[int, ShownImage]) -> None:
-    folder.mkdir()
-    layer.units.to_parquet(folder / "units.parquet", index=False)
-    save_arrays(folder / "tally.npz", {name: getattr(layer, name) for name in _TALLY})
-    save_arrays(folder / "top.npz", {name: getattr(layer, field) for name, field in _TOP.items()})
-    units, ranks = layer.top_image.shape
-    width = layer.top_maps.shape[3]
-    peak = layer.top_maps.reshape(units, ranks, -1).argmax(axis=2).ravel()
-    image = layer.top_image.ravel()
-    top = {
-        "unit": np.repeat(np.arange(units), ranks),
-        "rank": np.tile(np.arange(ranks), units),
-        "image": image,
-        "image_name": [images[int(index)].name for index in image],
-        "activation": layer.top_activation.ravel(),
-        "row": peak // width,
-        "column": peak % width,
-    }
-    pd.DataFrame(top).to_parquet(folder / "top.parquet", index=False)
-
-
-def _load_layer(
-    folder: Path, item: Mapping[str, Any], concepts: tuple[Concept, ...]
-) -> tuple[LayerResult, dict[int, str]]:
-    """The layer's result, and the names of the images among its top ones."""
-    with np.load(folder / "tally.npz") as file:
-        counts = {name: file[name] for name in _TALLY}
-    with np.load(folder / "top.npz") as file:
-        kept = {field: file[name] for name, field in _TOP.items()}
-    top = pd.read_parquet(folder / "top.parquet")
-    shape = kept["top_maps"].shape[:2]
-    layer = LayerResult(
-        layer=item["layer"],
-        concepts=concepts,
-        quantile=item["quantile"],
-        iou_threshold=item["iou_threshold"],
-        top_image=top["image"].to_numpy(np.int64).reshape(shape),
-        top_activation=top["activation"].to_numpy(np.float32).reshape(shape),
-        **counts,
-        **kept,
-    )
-    return layer, dict(zip(top["image"].tolist(), top["image_name"].tolist(), strict=True))
 
 
 def _load_examples(path: Path, concepts: set[int], images: set[int]) -> tuple[ConceptExample, ...]:
@@ -272,7 +246,9 @@ def _load_examples(path: Path, concepts: set[int], images: set[int]) -> tuple[Co
 def _read_description(root: Path) -> dict[str, Any]:
     path = root / "run.json"
     if not path.is_file():
-        raise NetdissectError(f"{root}: not a run (no run.json in it)")
+        runs = sorted(run.parent.name for run in root.glob("*/run.json"))
+        inside = f", but {', '.join(runs[:3])}{' ...' if len(runs) > 3 else ''} in it are some" if runs else ""
+        raise NetdissectError(f"{root}: not a run (no run.json in it){inside}")
     try:
         description = json.loads(path.read_text())
         version = description["format_version"]

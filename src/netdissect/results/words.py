@@ -9,9 +9,12 @@ _THINGS = {"nuhw": "maps", "nhwu": "maps, units last", "ntu": "tokens", "nu": "v
 def layer_in_words(told: Mapping[str, Any]) -> str:
     """One line on how a layer's output is laid out, and how its maps lie on images; ``told`` is a run's plain data."""
     parts = [f"{told['type']}: {_THINGS[told['layout']]}"]
+    if told["layout"] != "nu":
+        parts[0] += f" of {_by(told['shape'][1:])}"
+    if "basis" in told:
+        parts.append(basis_in_words(told["basis"]))
     if told["layout"] == "nu":
-        return parts[0]
-    parts[0] += f" of {_by(told['shape'][1:])}"
+        return "; ".join(parts)
     if told["tokens_left_out"]:
         count = len(told["tokens_left_out"])
         parts.append(f"{count} {'token' if count == 1 else 'tokens'} of no position left out")
@@ -24,6 +27,15 @@ def layer_in_words(told: Mapping[str, Any]) -> str:
     if told["align"] == "stretch":
         parts.append("stretched over the image")
     return "; ".join(parts)
+
+
+def basis_in_words(basis: Mapping[str, Any]) -> str:
+    """Which directions units are, where these are not channels."""
+    if basis["kind"] == "rotation":
+        return f"rotated by {basis['amount']:.10g} of the rotation of seed {basis['seed']}"
+    if basis["kind"] == "components":
+        return "in the basis of its principal components"
+    return f"in the basis of {basis['name']}"
 
 
 def _pixels(pair: Sequence[float]) -> str:

@@ -34,11 +34,16 @@ class Rendering:
 def render(seed: int, index: int, size: tuple[int, int]) -> Rendering:
     """The scene with the given index, (H, W) pixels large. At another size it is the same scene, squashed."""
     dice = Dice(seed, index)
-    scene = dice.pick(tuple(PLACES))
+    scene = _pick_scene(dice)
     canvas = Canvas(*size)
     PLACES[scene](canvas, dice)
     canvas.light(dice)
     return Rendering(scene, canvas.pixels(), canvas.maps())
+
+
+def _pick_scene(dice: Dice) -> str:
+    """The first throw: so that a scene's name can be told without painting it."""
+    return dice.pick(tuple(PLACES))
 
 
 class Scenes:
@@ -90,7 +95,8 @@ class Scenes:
 
     def image_name(self, index: int) -> str:
         """Such as "street 000012". Raises ``IndexError`` out of range."""
-        return f"{self._rendering(index).scene} {index:06d}"
+        self._check(index)
+        return f"{_pick_scene(Dice(self._seed, index))} {index:06d}"
 
     def fingerprint(self) -> str:
         """A hash of all that the images depend on."""
@@ -99,13 +105,16 @@ class Scenes:
 
     def _rendering(self, index: int) -> Rendering:
         """The scene at the index. The latest is remembered: image and labels are asked for in turn."""
-        if not 0 <= index < self._count:
-            raise IndexError(f"scenes: index {index} is out of range for {self._count} images")
+        self._check(index)
         latest = self._latest
         if latest is None or latest[0] != index:
             latest = (index, render(self._seed, index, self._size))
             self._latest = latest
         return latest[1]
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < self._count:
+            raise IndexError(f"scenes: index {index} is out of range for {self._count} images")
 
     def __getstate__(self) -> dict[str, Any]:
         """The data set without the remembered scene, which is quickly made again."""

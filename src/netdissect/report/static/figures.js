@@ -194,11 +194,11 @@ function drawCurve(report, counts) {
   );
   if (several)
     drawn.push(
-      ...report.runs.map(({ name }, run) =>
-        words(shortened(name, 30), places[report.layers.findIndex((layer) => layer.run === run)], top - 12, {
-          "font-weight": "bold",
-        }),
-      ),
+      ...report.runs.map(({ name }, run) => {
+        const [x, next] = [run, run + 1].map((one) => places[report.layers.findIndex((layer) => layer.run === one)]);
+        const letters = Math.min(30, Math.floor(((next ?? Infinity) - x) / BOLD_LETTER));
+        return words(shortened(name, letters), x, top - 12, { "font-weight": "bold" });
+      }),
     );
   const width = Math.max(narrowest, end + 130);
   const names = base + 26 + 3 * Math.max(...report.layers.map((layer) => Math.min(22, layer.layer.length)));
@@ -210,6 +210,9 @@ function drawCurve(report, counts) {
   );
   return svg(width, bottom, "Unique detectors per category over layers", ...drawn, ...marks);
 }
+
+// How wide a letter of a run's name is, at most on average.
+const BOLD_LETTER = 8;
 
 // Where layers stand along the curve, runs apart.
 function layerPlaces(report, start, step, apart) {

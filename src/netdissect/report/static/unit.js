@@ -108,17 +108,7 @@ class UnitView {
     const { layer } = this.grid;
     const saveOverlaps = () => saveTable(this.name("concepts"), this.overlapRows(details.best));
     return [
-      element("h3", {}, "Top images"),
-      element(
-        "div",
-        { class: "examples" },
-        details.shots.map((shot, rank) => this.shot(shot, rank)),
-      ),
-      element(
-        "p",
-        { class: "soft" },
-        "The ring marks where the activation is highest. Beside it in the caption: row and column of the layer's map, from 0.",
-      ),
+      ...this.topImages(details.shots),
       element(
         "div",
         { class: "two" },
@@ -128,8 +118,24 @@ class UnitView {
           element("h3", {}, "Concepts it overlaps most ", button("Save as CSV", saveOverlaps, { class: "save" })),
           this.overlaps(layer, details.best),
         ),
-        element("section", {}, this.activations(details.activations), this.elsewhere(layer)),
+        element("section", {}, details.activations && this.activations(details.activations), this.elsewhere(layer)),
       ),
+    ];
+  }
+
+  // None where the layer is known from a table alone.
+  topImages(shots) {
+    if (!shots.length) return [];
+    const words =
+      "The ring marks where the activation is highest. Beside it in the caption: row and column of the layer's map, from 0.";
+    return [
+      element("h3", {}, "Top images"),
+      element(
+        "div",
+        { class: "examples" },
+        shots.map((shot, rank) => this.shot(shot, rank)),
+      ),
+      element("p", { class: "soft" }, words),
     ];
   }
 

@@ -1,0 +1,82 @@
+"""Units' top images under their masks, as plain data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from netdissect.engine.encoding import encode_masks
+from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.networks.receptive import Field
+from netdissect.results import LayerResult, Result
+
+
+class TopShots:
+    """The top images of the units of one layer of ``result``."""
+
+    def __init__(self, result: Result, layer: LayerResult) -> None:
+        self.layer = layer
+        if not layer.top_image.shape[1]:  # a table alone
+            return
+        told = result.about["layers"][layer.layer]
+        field = None if told["field"] is None else Field.from_plain(told["field"])
+        height, width = result.about["options"]["size"]
+        self._shape = tuple(result.about["data"]["label_shape"])
+        self._align = alignment_of(told["align"], field, (height, width))
+        self._centres = _centres(layer, field if told["align"] == "receptive" else None, (height, width))
+
+    def of(
+        self, units: Sequence[int], shown: Mapping[int, dict[str, Any]], most: int | None = None
+    ) -> list[list[dict[str, Any]]]:
+        """Per unit its top images, best first, at most ``most``; ``shown`` is what is told of an image by its index.
+
+        Added to that: activation, mask (see ``engine.encoding``) and the share that is ``lit``; ``position``, row and
+        column of the highest value, and ``peak``, where that is on the image, from 0 to 1 down and across.
+        """
+        layer, chosen = self.layer, list(units)
+        count = layer.top_image[:, :most].shape[1]
+        if not count or not chosen:
+            return [[] for _ in chosen]
+        maps = torch.from_numpy(layer.top_maps[chosen, :count]).flatten(0, 1)
+        levels = torch.from_numpy(layer.thresholds[chosen]).repeat_interleave(count)
+        masks = unit_masks(maps, levels, self._shape, self._align).numpy()
+        lit = masks.mean(axis=(1, 2)).reshape(-1, count)
+        texts = encode_masks(masks)
+        rows, columns = np.divmod(maps.flatten(1).argmax(dim=1).numpy().reshape(-1, count), maps.shape[2])
+        return [
+            [
+                {
+                    **shown[int(layer.top_image[unit, rank])],
+                    "activation": short(layer.top_activation[unit, rank]),
+                    "lit": short(lit[place, rank]),
+                    "mask": texts[place * count + rank],
+                    "position": [int(rows[place, rank]), int(columns[place, rank])],
+                    "peak": [
+                        short(self._centres[0][rows[place, rank]]),
+                        short(self._centres[1][columns[place, rank]]),
+                    ],
+                }
+                for rank in range(count)
+            ]
+            for place, unit in enumerate(chosen)
+        ]
+
+
+def _centres(
+    layer: LayerResult, field: Field | None, size: tuple[int, int]
+) -> tuple[Float[np.ndarray, " h"], Float[np.ndarray, " w"]]:
+    """Where rows and columns of maps lie on images, from 0 to 1: at the centres of their fields, or stretched."""
+    if field is None:
+        rows, columns = ((np.arange(length) + 0.5) / length for length in layer.top_maps.shape[2:])
+    else:
+        rows, columns = (
+            (np.asarray(axis) + 0.5) / pixels for axis, pixels in zip((field.rows, field.columns), size, strict=True)
+        )
+    return rows.clip(0, 1), columns.clip(0, 1)
+
+
+def short(number: float | np.floating) -> float:
+    """To four digits: for people to read."""
+    return float(f"{float(number):.4g}")

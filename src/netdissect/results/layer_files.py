@@ -1,0 +1,74 @@
+"""A layer's folder in a run: what lies there is told in ``results.run``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from netdissect.results.layer import LayerResult
+from netdissect.storage import save_arrays
+from netdissect.types import Concept
+
+_TALLY = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images")
+_TOP = {
+    "maps": "top_maps",
+    "histogram": "histogram",
+    "bin_start": "bin_start",
+    "bin_width": "bin_width",
+    "low": "low",
+    "high": "high",
+}
+
+
+def save_layer(layer: LayerResult, folder: Path, names: Mapping[int, str]) -> None:
+    """Writes the layer to a new folder; ``names`` are those of the images among its top ones. Raises ``OSError``."""
+    folder.mkdir()
+    layer.units.to_parquet(folder / "units.parquet", index=False)
+    save_arrays(folder / "tally.npz", {name: getattr(layer, name) for name in _TALLY})
+    save_arrays(folder / "top.npz", {name: getattr(layer, field) for name, field in _TOP.items()})
+    if layer.peaks is not None:
+        save_arrays(folder / "peaks.npz", {"image_name": np.array(layer.sample, dtype=str), "peaks": layer.peaks})
+    units, ranks = layer.top_image.shape
+    width = layer.top_maps.shape[3]
+    peak = layer.top_maps.reshape(units, ranks, -1).argmax(axis=2).ravel()
+    image = layer.top_image.ravel()
+    top = {
+        "unit": np.repeat(np.arange(units), ranks),
+        "rank": np.tile(np.arange(ranks), units),
+        "image": image,
+        "image_name": [names[int(index)] for index in image],
+        "activation": layer.top_activation.ravel(),
+        "row": peak // width,
+        "column": peak % width,
+    }
+    pd.DataFrame(top).to_parquet(folder / "top.parquet", index=False)
+
+
+def load_layer(
+    folder: Path, item: Mapping[str, Any], concepts: tuple[Concept, ...]
+) -> tuple[LayerResult, dict[int, str]]:
+    """The layer's result, and the names of the images among its top ones."""
+    with np.load(folder / "tally.npz") as file:
+        counts = {name: file[name] for name in _TALLY}
+    with np.load(folder / "top.npz") as file:
+        kept = {field: file[name] for name, field in _TOP.items()}
+    responses: dict[str, Any] = {}
+    if (folder / "peaks.npz").is_file():
+        with np.load(folder / "peaks.npz") as file:
+            responses = {"sample": tuple(file["image_name"].tolist()), "peaks": file["peaks"]}
+    top = pd.read_parquet(folder / "top.parquet")
+    shape = kept["top_maps"].shape[:2]
+    layer = LayerResult(
+        layer=item["layer"],
+        concepts=concepts,
+        quantile=item["quantile"],
+        iou_threshold=item["iou_threshold"],
+        top_image=top["image"].to_numpy(np.int64).reshape(shape),
+        top_activation=top["activation"].to_numpy(np.float32).reshape(shape),
+        **counts,
+        **kept,
+        **responses,
+    )
+    return layer, dict(zip(top["image"].tolist(), top["image_name"].tolist(), strict=True))
