@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from netdissect.activations import KeptActivations
     from netdissect.concepts import BrodenDataset, ConceptDataset, FolderDataset, Scenes, open_dataset
     from netdissect.concepts.base import Labels
+    from netdissect.experiments.rotate import rotate
+    from netdissect.experiments.series import Series
+    from netdissect.experiments.training import TrainingMonitor
     from netdissect.networks.layers import list_layers
     from netdissect.networks.load import load_model
     from netdissect.pipeline import dissect
@@ -33,10 +36,13 @@ _HOMES = {
     "NetdissectError": "netdissect.types",
     "Result": "netdissect.results",
     "Scenes": "netdissect.concepts",
+    "Series": "netdissect.experiments.series",
+    "TrainingMonitor": "netdissect.experiments.training",
     "dissect": "netdissect.pipeline",
     "list_layers": "netdissect.networks.layers",
     "load_model": "netdissect.networks.load",
     "open_dataset": "netdissect.concepts",
+    "rotate": "netdissect.experiments.rotate",
     "write_report": "netdissect.report",
 }
 
@@ -52,10 +58,13 @@ __all__ = [
     "NetdissectError",
     "Result",
     "Scenes",
+    "Series",
+    "TrainingMonitor",
     "dissect",
     "list_layers",
     "load_model",
     "open_dataset",
+    "rotate",
     "write_report",
 ]
 

@@ -6,9 +6,12 @@ from io import TextIOWrapper
 import typer
 
 from netdissect.cli.common import fail
+from netdissect.cli.compare import compare_commands
 from netdissect.cli.data import broden_commands, data_commands
 from netdissect.cli.results import result_commands
+from netdissect.cli.rotate import rotate_commands
 from netdissect.cli.runs import run_commands
+from netdissect.cli.series import series_commands
 from netdissect.types import NetdissectError, one_line
 
 app = typer.Typer(
@@ -22,7 +25,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(run_commands)
+app.add_typer(rotate_commands)
+app.add_typer(series_commands)
 app.add_typer(result_commands)
+app.add_typer(compare_commands)
 app.add_typer(data_commands)
 app.add_typer(broden_commands, name="broden")
 

@@ -4,6 +4,7 @@ It sees scenes of other seeds than the demo's, each once, and is told which conc
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -45,8 +46,18 @@ class _Presence(Dataset[tuple[Tensor, Tensor]]):
         return (image - _MEAN) / _STD, present[1:]
 
 
-def train(images: int, seed: int, batch_size: int = 64, rate: float = 3e-3, workers: int = 2) -> DemoNetwork:
-    """A network trained on ``images`` scenes of ``seed``, in evaluation mode."""
+def train(
+    images: int,
+    seed: int,
+    batch_size: int = 64,
+    rate: float = 3e-3,
+    workers: int = 2,
+    on_step: Callable[[nn.Module, int], object] = lambda model, step: None,
+) -> DemoNetwork:
+    """A network trained on ``images`` scenes of ``seed``, in evaluation mode.
+
+    ``on_step`` is given the network and how many steps it has been trained, from 0 to the last.
+    """
     torch.manual_seed(seed)
     scenes = Scenes(images, size=(DEMO_SIZE, DEMO_SIZE), seed=seed)
     model = DemoNetwork(len(scenes.concepts))
@@ -54,6 +65,7 @@ def train(images: int, seed: int, batch_size: int = 64, rate: float = 3e-3, work
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=len(batches))
     for step, (pixels, present) in enumerate(track(batches, "training")):
+        on_step(model, step)
         loss = nn.functional.binary_cross_entropy_with_logits(model(pixels), present)
         optimizer.zero_grad()
         loss.backward()
@@ -61,6 +73,7 @@ def train(images: int, seed: int, batch_size: int = 64, rate: float = 3e-3, work
         schedule.step()
         if step % 100 == 0:
             print(f"step {step}: loss {loss.item():.4f}")
+    on_step(model, len(batches))
     return model.eval()
 
 

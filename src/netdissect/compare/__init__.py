@@ -1,0 +1,18 @@
+"""Results side by side, from what is saved of them. Nothing here needs a network, images or torch."""
+
+from netdissect.compare.alignment import Alignment, align, align_results
+from netdissect.compare.matching import match_layers
+from netdissect.compare.network import Conditions, Network
+from netdissect.compare.networks import Comparison, all_categories, compare_networks
+
+__all__ = [
+    "Alignment",
+    "Comparison",
+    "Conditions",
+    "Network",
+    "align",
+    "align_results",
+    "all_categories",
+    "compare_networks",
+    "match_layers",
+]

@@ -1,0 +1,252 @@
+"""Units before and after: of each pair, both labels and what became of the detector.
+
+Before and after fine-tuning, of two networks, of our result and a published one: whatever is compared, the first is
+*before*, the second *after*. A unit's label is its best concept over all categories, and it is a detector if the IoU
+with that one exceeds the cut: what counts as "by label". Labels are the same if category and name are.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from netdissect.compare.matching import match_by_activations, match_by_number, match_layers
+from netdissect.results import LayerResult, Result
+from netdissect.types import NetdissectError
+
+#: How units are matched.
+MATCHED_BY = {"units": match_by_number, "activations": match_by_activations}
+
+#: What may become of a unit: a detector of the same concept on both sides, of another one after, a detector after
+#: alone, before alone, or on neither side.
+BECAME = ("kept", "changed", "gained", "lost", "neither")
+
+#: The columns of a table of pairs.
+PAIR_COLUMNS = (
+    "unit_before",
+    "unit_after",
+    "became",
+    "category_before",
+    "concept_before",
+    "iou_before",
+    "is_detector_before",
+    "category_after",
+    "concept_after",
+    "iou_after",
+    "is_detector_after",
+    "iou_difference",
+    "correlation",
+)
+
+#: So many of the pairs whose IoU differs most stand in a summary.
+LARGEST = 20
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Alignment:
+    """Units of the layer called ``before`` beside those of ``after``, counted at one cut.
+
+    ``by`` is one of ``MATCHED_BY``. ``pairs`` has a row per pair of units (``PAIR_COLUMNS``), by unit before. A unit
+    whose mask overlaps no concept has no label, and an IoU of 0. ``iou_difference`` is after less before;
+    ``correlation`` that of the maximal responses to ``images`` images, or NaN where units go by number. Units of the
+    wider layer that nothing is matched with are ``unmatched_before`` or ``unmatched_after``. ``notes`` say what speaks
+    against comparing the two at all.
+    """
+
+    before: str
+    after: str
+    by: str
+    iou_threshold: float
+    pairs: pd.DataFrame
+    images: int = 0
+    unmatched_before: tuple[int, ...] = ()
+    unmatched_after: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Alignment {self.before} and {self.after}, by {self.by}: {len(self.pairs)} pairs>"
+
+    @cached_property
+    def became(self) -> dict[str, int]:
+        """How many of the pairs became what."""
+        counts = self.pairs["became"].value_counts()
+        return {what: int(counts.get(what, 0)) for what in BECAME}
+
+    @cached_property
+    def flows(self) -> dict[tuple[str | None, str | None], int]:
+        """How many pairs go from a category to another one: that of a detector's label, None where there is none."""
+        return dict(Counter(zip(self._categories("before"), self._categories("after"), strict=True)))
+
+    def departures(self, count: int | None = None) -> pd.DataFrame:
+        """The pairs whose IoU differs most, first; ``count`` of them, or all."""
+        order = (-self.pairs["iou_difference"].abs()).argsort(kind="stable")
+        return self.pairs.iloc[order[:count]].reset_index(drop=True)
+
+    def summary(self) -> dict[str, Any]:
+        """What became of the units, and how far both sides agree, as plain data; None for what is not defined.
+
+        Agreement is the share of pairs with the same label among those with a label on both sides, and among those
+        that are detectors on both sides. IoUs are compared over all pairs.
+        """
+        pairs = self.pairs
+        labelled = pairs["concept_before"].notna() & pairs["concept_after"].notna()
+        detectors = pairs["is_detector_before"] & pairs["is_detector_after"]
+        difference, correlation = pairs["iou_difference"], pairs["correlation"]
+        return {
+            "before": self.before,
+            "after": self.after,
+            "align": self.by,
+            "notes": list(self.notes),
+            "iou_threshold": self.iou_threshold,
+            "pairs": len(pairs),
+            "unmatched_before": list(self.unmatched_before),
+            "unmatched_after": list(self.unmatched_after),
+            "became": self.became,
+            "agreement": {
+                "labelled_on_both_sides": _agreement(pairs[labelled]),
+                "detectors_on_both_sides": _agreement(pairs[detectors]),
+            },
+            "iou": {
+                "correlation": _pearson(pairs["iou_before"].to_numpy(), pairs["iou_after"].to_numpy()),
+                "mean_difference": _defined(difference.mean()),
+                "mean_absolute_difference": _defined(difference.abs().mean()),
+            },
+            "images": self.images,
+            "correlation": {"mean": _defined(correlation.mean()), "median": _defined(correlation.median())},
+            "flows": [
+                {"category_before": before, "category_after": after, "units": units}
+                for (before, after), units in sorted(self.flows.items(), key=lambda flow: -flow[1])
+            ],
+            "largest_departures": plain_rows(self.departures(LARGEST)),
+        }
+
+    def _categories(self, side: str) -> list[str | None]:
+        """Of each pair the category of the detector on one side, or None."""
+        labels = self.pairs[[f"category_{side}", f"is_detector_{side}"]]
+        return [str(category) if detector else None for category, detector in labels.itertuples(index=False)]
+
+
+def align(
+    before: LayerResult, after: LayerResult, *, by: str = "units", iou_threshold: float | None = None
+) -> Alignment:
+    """Follows each unit of a layer from before to after.
+
+    Args:
+        before: one layer.
+        after: the other.
+        by: ``units``, unit ``i`` and unit ``i``, or ``activations``, the one-to-one matching of greatest total
+            correlation of maximal responses, for layers whose numbering has nothing to do with one another.
+        iou_threshold: the cut at which both are counted. None: their own.
+
+    Raises:
+        NetdissectError: units that cannot be matched so; cuts that differ, where none is given.
+    """
+    if by not in MATCHED_BY:
+        raise NetdissectError(f"units are matched by {' or by '.join(MATCHED_BY)}, not by {by!r}")
+    if iou_threshold is None:
+        iou_threshold = before.iou_threshold
+        if after.iou_threshold != iou_threshold:
+            raise NetdissectError(
+                f"detectors are those above an IoU of {iou_threshold:g} before and {after.iou_threshold:g} after: "
+                "choose one cut for both"
+            )
+    matching = MATCHED_BY[by](before, after)
+    recounted = [dataclasses.replace(layer, iou_threshold=iou_threshold) for layer in (before, after)]
+    sides = [
+        layer.labels_by_unit.iloc[units].add_suffix(f"_{side}").reset_index(drop=True)
+        for layer, units, side in zip(recounted, (matching.before, matching.after), ("before", "after"), strict=True)
+    ]
+    pairs = pd.concat(sides, axis=1)
+    pairs["became"] = _became(pairs)
+    pairs["iou_difference"] = pairs["iou_after"] - pairs["iou_before"]
+    pairs["correlation"] = matching.correlation
+    return Alignment(
+        before.layer,
+        after.layer,
+        by,
+        iou_threshold,
+        pairs[list(PAIR_COLUMNS)],
+        matching.images,
+        _left_over(before, matching.before),
+        _left_over(after, matching.after),
+    )
+
+
+def align_results(
+    results: Sequence[Result], *, layers: Sequence[str] = (), by: str = "units", iou_threshold: float | None = None
+) -> list[Alignment]:
+    """Follows units from the first to the second of two results, in each layer of ``layers`` that belong together.
+
+    Raises ``NetdissectError`` as ``align`` and ``match_layers`` do, and if there are not two.
+    """
+    if len(results) != 2:
+        raise NetdissectError(f"units are followed from one result to another: name two, not {len(results)}")
+    before, after = results
+    return [
+        dataclasses.replace(
+            align(before[here], after[there], by=by, iou_threshold=iou_threshold),
+            notes=tuple(_differences(before, here, after, there, by)),
+        )
+        for here, there in match_layers(before, after, layers)
+    ]
+
+
+def _differences(before: Result, here: str, after: Result, there: str, by: str) -> Iterator[str]:
+    """What makes units of the two hard to compare, a line each."""
+    quantiles = before[here].quantile, after[there].quantile
+    if quantiles[0] != quantiles[1]:
+        yield f"masks are of other sizes: a quantile of {quantiles[0]:g} before, of {quantiles[1]:g} after"
+    if before.labels != after.labels:
+        datasets = [result.about["data"]["name"] for result in (before, after)]
+        told = f"{datasets[0]} before, {datasets[1]} after" if len({*datasets}) > 1 else f"both called {datasets[0]}"
+        yield f"measured on other images or labels: {told}"
+        if by == "activations":
+            yield "images count as the same where their names are"
+    bases = [result.basis_in_words(layer) for result, layer in ((before, here), (after, there))]
+    if bases[0] != bases[1]:
+        yield f"units are other directions: {bases[0]} before, {bases[1]} after"
+
+
+def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as plain data, by column, None for what is missing."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _became(pairs: pd.DataFrame) -> np.ndarray:
+    before, after = pairs["is_detector_before"].to_numpy(), pairs["is_detector_after"].to_numpy()
+    cases = [before & after & _same_label(pairs), before & after, after, before]
+    return np.select(cases, BECAME[:4], BECAME[4])
+
+
+def _same_label(pairs: pd.DataFrame) -> np.ndarray:
+    """Whether both have a label and it is the same: category and name."""
+    same = [pairs[f"{part}_before"].eq(pairs[f"{part}_after"]) for part in ("category", "concept")]
+    return (same[0] & same[1]).fillna(False).to_numpy(bool)
+
+
+def _agreement(pairs: pd.DataFrame) -> dict[str, Any]:
+    same = int(_same_label(pairs).sum())
+    return {"pairs": len(pairs), "same": same, "share": same / len(pairs) if len(pairs) else None}
+
+
+def _pearson(before: np.ndarray, after: np.ndarray) -> float | None:
+    """None where it is not defined: of fewer than two, or where one side does not vary."""
+    if len(before) < 2 or np.ptp(before) == 0 or np.ptp(after) == 0:
+        return None
+    return float(np.corrcoef(before, after)[0, 1])
+
+
+def _defined(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)
+
+
+def _left_over(layer: LayerResult, matched: np.ndarray) -> tuple[int, ...]:
+    return tuple(np.setdiff1d(np.arange(layer.unit_count), matched).tolist())

@@ -1,0 +1,1 @@
+"""What is learned of a network by dissecting it more than once."""
