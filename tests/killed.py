@@ -3,17 +3,17 @@
 import sys
 
 from netdissect import dissect
-from netdissect.networks.demo import DEMO_LAYERS, DEMO_SPEC
+from netdissect.networks.demo import DEMO_SPEC
 from netdissect.pipeline.dissection import Dissection
 
-IMAGES = 200
+IMAGES, LAYERS = 150, ("relu3", "relu4")
 
 
 def main() -> None:
     assert Dissection.run.__kwdefaults__ is not None
     Dissection.run.__kwdefaults__["chunk_seconds"] = 0.0
     print("begun", flush=True)
-    dissect(DEMO_SPEC, DEMO_LAYERS, size=112, limit=IMAGES, out=sys.argv[1], resume=True, progress=False)
+    dissect(DEMO_SPEC, LAYERS, size=112, limit=IMAGES, out=sys.argv[1], resume=True, progress=False)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Units wired by hand to fire on known concepts of the scenes get the names of these concepts."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import torch
@@ -10,6 +12,14 @@ from tests.unchecked import unchecked_types
 
 SIZE = (56, 56)
 PLAIN = {"size": SIZE, "mean": 0.0, "std": 1.0, "progress": False}
+
+
+class Remembered(Scenes):
+    """Scenes that are painted once, however often they are asked for."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._rendering = cache(super()._rendering)
 
 
 class TruthNetwork(nn.Module):
@@ -31,7 +41,7 @@ class TruthNetwork(nn.Module):
 
 
 def test_every_planted_unit_gets_its_concept():
-    scenes = Scenes(150, size=SIZE, seed=11)
+    scenes = Remembered(150, size=SIZE, seed=11)
     with unchecked_types():
         # Units that fire on less than the quantile have the threshold 0, so that their masks are all of their concept.
         layer = dissect(TruthNetwork(scenes), ["units"], scenes, quantile=0.5, **PLAIN)["units"]
@@ -58,7 +68,7 @@ def test_units_wired_to_colors_of_real_pixels_are_named_so():
             network[0].weight[unit] = torch.tensor(weights)[:, None, None]
             network[0].bias[unit] = -level
     with unchecked_types():
-        layer = dissect(network, ["1"], Scenes(150, size=SIZE, seed=3), **PLAIN)["1"]
+        layer = dissect(network, ["1"], Remembered(150, size=SIZE, seed=3), **PLAIN)["1"]
     colors = layer.units[layer.units["category"] == "color"].set_index("unit")["concept"]
     assert colors.tolist() == list(wiring)
 

@@ -65,7 +65,7 @@ def run(activations, data, quantile, batch_size=4, **options):
     )["maps"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases(), st.integers(1, 8))
 def test_counts_equal_the_reference(case, batch_size):
     activations, labels, concepts, shape, quantile = made(case)
@@ -80,7 +80,7 @@ def test_counts_equal_the_reference(case, batch_size):
         assert layer.iou[unit].tolist() == [iou[unit, c.number] for c in concepts]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cases())
 def test_table_names_the_best_concept_of_each_category(case):
     activations, labels, concepts, shape, quantile = made(case)
