@@ -49,6 +49,24 @@ class Recall(nn.Module):
         return [layer(images) for layer in self.children()]
 
 
+class Killed(BaseException):
+    """Stands for a kill: nothing may catch it."""
+
+
+class Falls(Recall):
+    """Counts its passes, and is killed at one of them; those of one image, which are watched, do not count."""
+
+    def __init__(self, *activations, at=0):
+        super().__init__(*activations)
+        self.passes, self.at = 0, at
+
+    def forward(self, images):
+        self.passes += len(images) > 1
+        if len(images) > 1 and self.passes == self.at:
+            raise Killed
+        return super().forward(images)
+
+
 class _Lookup(nn.Module):
     def __init__(self, activations):
         super().__init__()

@@ -13,30 +13,12 @@ from netdissect.concepts.base import Labels
 from netdissect.engine.basis import random_rotation
 from netdissect.pipeline.bases import Rotated
 from netdissect.results.words import layer_in_words
-from tests.planted import PLAIN, MemoryDataset, Recall
+from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
 from tests.unchecked import unchecked_types
 
 IMAGES, UNITS = 30, 5
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05, "batch_size": 4}
 CONCEPTS = (Concept(1, "one", "object"), Concept(3, "three", "part"))
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing may catch it."""
-
-
-class Counting(Recall):
-    """Counts its passes of more than one image, and is killed at one of them."""
-
-    def __init__(self, *activations, at=0):
-        super().__init__(*activations)
-        self.passes, self.at = 0, at
-
-    def forward(self, images):
-        self.passes += len(images) > 1
-        if len(images) > 1 and self.passes == self.at:
-            raise Killed
-        return super().forward(images)
 
 
 @pytest.fixture
@@ -116,7 +98,7 @@ def test_a_rotated_layer_is_that_of_a_network_which_rotates(data, maps):
 def test_several_bases_in_one_pass_are_each_alone(data, maps):
     other = np.random.default_rng(3).standard_normal((IMAGES, 4, 2, 2)).astype(np.float32)
     bases = [None, "pca", Rotated(0.3, 1), Rotated(1, 1), np.eye(5, dtype=np.float64)[:, ::-1], torch.ones(2, 5)]
-    model = Counting(maps, np.concatenate([other, other[:, :1]], axis=1))
+    model = Falls(maps, np.concatenate([other, other[:, :1]], axis=1))
     together = dissect(model, ["maps", "maps1"], data, basis=bases, **OPTIONS)
     assert model.passes == 2 * 8  # of 30 images, 4 at a time: once for the components, once for all
     names = ["", " in pca", " rotated 0.3 seed 1", " rotated 1 seed 1", " in a matrix", " in a matrix (2)"]
@@ -133,7 +115,7 @@ def test_several_bases_in_one_pass_are_each_alone(data, maps):
 
 
 def test_the_network_runs_once_for_all_rotations(data, maps):
-    model = Counting(maps)
+    model = Falls(maps)
     dissect(model, "maps", data, **OPTIONS)
     before, model.passes = model.passes, 0
     dissect(model, "maps", data, basis=[None, *(Rotated(0.1, seed) for seed in range(9))], **OPTIONS)
@@ -203,22 +185,22 @@ def every_batch_is_a_chunk(monkeypatch):
 def test_a_run_in_another_basis_is_not_resumed(finished, data, maps, tmp_path, every_batch_is_a_chunk):
     run = {"out": tmp_path / "run", **OPTIONS}
     if finished:
-        dissect(Counting(maps), "maps", data, basis=np.eye(5), **run)
+        dissect(Falls(maps), "maps", data, basis=np.eye(5), **run)
     else:
         with pytest.raises(Killed):
-            dissect(Counting(maps, at=5), "maps", data, basis=np.eye(5), **run)
+            dissect(Falls(maps, at=5), "maps", data, basis=np.eye(5), **run)
     for other in (None, "pca", Rotated(0.5), 2 * np.eye(5)):
         with pytest.raises(NetdissectError, match="layers maps is another"):
-            dissect(Counting(maps), "maps", data, basis=other, resume=True, **run)
-    result = dissect(Counting(maps), "maps", data, basis=np.eye(5), resume=True, **run)
-    assert same(result["maps"], dissect(Counting(maps), "maps", data, basis=np.eye(5), **OPTIONS)["maps"])
+            dissect(Falls(maps), "maps", data, basis=other, resume=True, **run)
+    result = dissect(Falls(maps), "maps", data, basis=np.eye(5), resume=True, **run)
+    assert same(result["maps"], dissect(Falls(maps), "maps", data, basis=np.eye(5), **OPTIONS)["maps"])
 
 
 @pytest.mark.parametrize("at", [3, 13])
 def test_a_killed_run_in_components_goes_on_with_those_it_found(at, data, maps, tmp_path, every_batch_is_a_chunk):
     """Of 16 passes 8 find the components; the first that is safe is the ninth."""
     whole = dissect(Recall(maps), "maps", data, basis=["pca", None], **OPTIONS)
-    model, out = Counting(maps, at=at), tmp_path / "run"
+    model, out = Falls(maps, at=at), tmp_path / "run"
     with pytest.raises(Killed):
         dissect(model, "maps", data, basis=["pca", None], out=out, **OPTIONS)
     model.passes = 100

@@ -15,29 +15,11 @@ from netdissect.engine.tally import Concepts, Tally
 from netdissect.measure import count
 from netdissect.types import BadSampleError
 from tests import reference
-from tests.planted import PLAIN, MemoryDataset, Recall
+from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05, "batch_size": 4}
 CONCEPTS = (Concept(1, "one", "object"), Concept(3, "three", "part"))
 FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "top_image", "top_maps", "peaks")
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing may catch it."""
-
-
-class Falls(Recall):
-    """Is killed at a given pass; that of one image, which is watched before, does not count."""
-
-    def __init__(self, activations, at):
-        super().__init__(activations)
-        self.at, self.passes = at, 0
-
-    def forward(self, images):
-        self.passes += len(images) > 1
-        if len(images) > 1 and self.passes == self.at:
-            raise Killed
-        return super().forward(images)
 
 
 @pytest.fixture
@@ -70,7 +52,7 @@ def same(one, other):
 @pytest.mark.parametrize("at", [1, 2, 5, 11])
 def test_a_run_stopped_in_its_pass_is_resumed(at, data, maps, tmp_path, every_batch_is_a_chunk):
     whole = dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "whole", **OPTIONS)
-    out, model = tmp_path / "run", Falls(maps, at)
+    out, model = tmp_path / "run", Falls(maps, at=at)
     with pytest.raises(Killed):
         dissect(model, "maps", data, out=out, **OPTIONS)
     assert not out.exists()

@@ -20,6 +20,7 @@ ROOMS = (
     "activations",
     "measure",
     "results",
+    "visualization",
     "compare",
     "report",
     "options",

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from netdissect.networks.layers import list_layers
     from netdissect.networks.load import load_model
     from netdissect.pipeline import dissect
+    from netdissect.pipeline.visualize import visualize
     from netdissect.report import write_report
     from netdissect.results import LayerResult, Result
     from netdissect.types import BadSampleError, Concept, NetdissectError
+    from netdissect.visualization import VisualizationOptions
 
 # Imported when first asked for, so that the command's --help does not wait for torch.
 _HOMES = {
@@ -38,11 +40,13 @@ _HOMES = {
     "Scenes": "netdissect.concepts",
     "Series": "netdissect.experiments.series",
     "TrainingMonitor": "netdissect.experiments.training",
+    "VisualizationOptions": "netdissect.visualization",
     "dissect": "netdissect.pipeline",
     "list_layers": "netdissect.networks.layers",
     "load_model": "netdissect.networks.load",
     "open_dataset": "netdissect.concepts",
     "rotate": "netdissect.experiments.rotate",
+    "visualize": "netdissect.pipeline.visualize",
     "write_report": "netdissect.report",
 }
 
@@ -60,11 +64,13 @@ __all__ = [
     "Scenes",
     "Series",
     "TrainingMonitor",
+    "VisualizationOptions",
     "dissect",
     "list_layers",
     "load_model",
     "open_dataset",
     "rotate",
+    "visualize",
     "write_report",
 ]
 

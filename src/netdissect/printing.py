@@ -97,18 +97,7 @@ def print_comparison(comparison: "Comparison") -> None:
     """The unique detectors of each network, those that cannot be compared with one another apart."""
     for conditions, members in comparison.sets.items():
         print(f"unique detectors, counted by category; {conditions}, IoU > {comparison.iou_threshold:g}\n")
-        grouped = ["group"] if any(network.group for network in members) else []
-        rows: list[list[Any]] = [
-            [
-                *(network.name, network.layer, *([network.group] if grouped else [])),
-                *(network.units, network.detectors),
-                *(counts["unique"] for counts in network.by_category.values()),
-                network.unique,
-            ]
-            for network in members
-        ]
-        header = ["network", "layer", *grouped, "units", "detectors by label", *conditions.categories, "unique"]
-        print_table(header, rows)
+        print_table(*comparison.count_table(members))
         print()
     for note in comparison.notes:
         print(f"note: {note}\n")
@@ -212,6 +201,24 @@ def print_checked(checked: "Checked") -> None:
         print(f"note: {note}")
     read = "all" if 0 < checked.images == checked.listed else f"{checked.images} of {checked.listed}"
     print(f"read {read} images and {checked.label_maps} label maps; problems: {len(checked.problems) or 'none'}")
+
+
+def print_visualizations(result: "Result") -> None:
+    """Units with their labels, and how far images made to excite them go beyond those of the data."""
+    from netdissect.report.visualizations import plain_visualizations  # here, since --help needs no matplotlib
+
+    rows: list[list[Any]] = [
+        [
+            *(unit["layer"], unit["unit"], unit["label"] or "", f"{unit['iou']:.3f}" if unit["label"] else ""),
+            *(
+                len(unit["pictures"]),
+                f"{unit['highest']:.4g}",
+                f"{unit['made']:.4g}" if unit["made"] is not None else "",
+            ),
+        ]
+        for unit in plain_visualizations(result)["units"]
+    ]
+    print_table(["layer", "unit", "label", "IoU", "pictures", "highest of the data", "highest made"], rows)
 
 
 def _tree(layers: Sequence["LayerInfo"]) -> Iterator[tuple[int, "LayerInfo"]]:

@@ -62,7 +62,21 @@ def check_unfinished(folder: Path, state: str, *, overwrite: bool, resume: bool)
 @contextmanager
 def alone(folder: Path, state: str) -> Iterator[None]:
     """The folder, created where there is none, for this process alone; removed if it holds no file ``state`` then."""
-    lock = FileLock(lock_file(folder, state), blocking=False)
+    with locked(folder, state):
+        try:
+            yield
+        finally:
+            if not (folder / state).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path, state: str, *, patience: float = 0.0) -> Iterator[None]:
+    """No other process holds the folder's lock meanwhile; for one that does it waits so many seconds at most.
+
+    The folder is created where there is none.
+    """
+    lock = FileLock(lock_file(folder, state), blocking=patience > 0, timeout=patience)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -73,8 +87,6 @@ def alone(folder: Path, state: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if not (folder / state).is_file():
-            shutil.rmtree(folder, ignore_errors=True)
         lock.release()
 
 

@@ -55,6 +55,20 @@ def slow(image, channels, value_range):
     return result
 
 
+@pytest.mark.parametrize("value_range", [1, 255])
+@pytest.mark.parametrize(("channels", "exact"), [("rgb", 1e-6), ("bgr", 1e-6), ("gray", 0.5 / 255)])
+def test_pixels_between_0_and_1_feed_a_network_as_images_do(channels, exact, value_range):
+    """But for the rounding of luminance, which images have and pixels have not."""
+    image, fed = picture(), preprocess(channels, value_range)
+    squashed = fed.normalize(torch.from_numpy(fed.squash(image).copy())[None])
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
+    pixels.requires_grad_()
+    found = fed.feed(pixels)
+    largest = (exact + 1e-6) * value_range / min(fed.std)
+    assert found.shape == squashed.shape and (found - squashed).abs().max() <= largest
+    assert torch.autograd.grad(found.sum(), pixels)[0].all()
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA"])
 @pytest.mark.parametrize("value_range", [1, 255])
 @pytest.mark.parametrize("channels", ["rgb", "bgr", "gray"])

@@ -36,22 +36,17 @@ def model(data):
     return Recall(np.array(truth, dtype=np.float32), noise.astype(np.float32))
 
 
+def rotate_into(out, data, model, **changes):
+    options = OPTIONS | {"iou_threshold": 0.6, "quantile": 0.2} | changes
+    rotations = {"amounts": (0, 0.5, 1), "seeds": (3, 4), "bases": ["pca"]}
+    with unchecked_types():
+        rotate(model, ["maps", "maps1"], data, out=out, **rotations, **options)
+
+
 @pytest.fixture(scope="module")
 def out(data, model, tmp_path_factory):
     out = tmp_path_factory.mktemp("rotated") / "run"
-    options = OPTIONS | {"iou_threshold": 0.6, "quantile": 0.2}
-    with unchecked_types():
-        rotate(
-            model,
-            ["maps", "maps1"],
-            data,
-            amounts=(0, 0.5, 1),
-            seeds=(3, 4),
-            bases=["pca"],
-            out=out,
-            name="run",
-            **options,
-        )
+    rotate_into(out, data, model, name="run")
     return out
 
 
@@ -144,20 +139,8 @@ def test_figures_hold_each_seed_and_the_means(out):
 
 
 def test_a_finished_run_gets_its_page_again(out, data, model):
-    options = OPTIONS | {"iou_threshold": 0.6, "quantile": 0.2}
     (out / "rotation" / "index.html").unlink()
-    with unchecked_types():
-        rotate(
-            model,
-            ["maps", "maps1"],
-            data,
-            amounts=(0, 0.5, 1),
-            seeds=(3, 4),
-            bases=["pca"],
-            out=out,
-            resume=True,
-            **options,
-        )
+    rotate_into(out, data, model, resume=True)
     assert (out / "rotation" / "index.html").is_file()
 
 

@@ -1,13 +1,14 @@
 """Results to draw: a tiny one whose truth is known and whose names are hostile, and large random ones."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from netdissect import Concept, LayerResult, Result, dissect
 from netdissect.concepts.base import Labels
-from netdissect.results import ShownImage
+from netdissect.results import ShownImage, Visualization
 from tests.planted import PLAIN, MemoryDataset, Recall
 
 HOSTILE = "<script>document.title='hacked'</script>\"'&amp;{{ 7 * 7 }}"
@@ -37,7 +38,7 @@ class Pictures(MemoryDataset):
 def tiny_result():
     """Eight images: unit 0 fires on the left, 1 on the right, 2 in the upper right corner, 3 never.
 
-    A second layer has the first two units alone.
+    A second layer has the first two units alone. Of unit 0 there are pictures by two methods.
     """
     maps = np.zeros((8, 4, 2, 4), dtype=np.float32)
     strength = np.arange(1, 9, dtype=np.float32)[:, None, None]
@@ -51,7 +52,14 @@ def tiny_result():
     labels[3, :3, :3], labels[3, 3:6, 30:] = 6, 7
     data = Pictures([Labels(labels)] * 8, CONCEPTS, (20, 40))
     options = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.7}
-    return dissect(Recall(maps, maps[:, :2]), ["maps", "maps1"], data, name=HOSTILE, **options)
+    result = dissect(Recall(maps, maps[:, :2]), ["maps", "maps1"], data, name=HOSTILE, **options)
+    pictures = (
+        Visualization(0, "top", f"no. 1, {HOSTILE}", 8.0, jpeg_of("red", (300, 40)), f"{HOSTILE} 7"),
+        Visualization(0, "top", "no. 2", 7.0, jpeg_of("blue"), RIGHT_TO_LEFT),
+        Visualization(0, "inceptionism", LONG, 9.0, jpeg_of("green", (40, 300))),
+    )
+    layers = {**result.layers, "maps": replace(result["maps"], visualizations=pictures)}
+    return replace(result, layers=layers)
 
 
 def random_layer(units, *, layer="conv", seed=0, categories=3, images=40, top=6):

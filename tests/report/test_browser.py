@@ -281,6 +281,23 @@ def test_a_units_own_view(visit, two_runs, two_runs_report):
         assert page.evaluate("document.activeElement.textContent") == f"unit {first}"
 
 
+def test_what_a_unit_looks_for(visit, tiny, tiny_report):
+    with visit(tiny_report, "index.html#unit=0") as page:
+        page.wait_for_selector("dialog[open] .pictures")
+        shown = page.locator("dialog .pictures").evaluate_all(
+            "all => all.map((one) => [one.parentNode.querySelector('h3').textContent.split(' (')[0], "
+            "...[...one.querySelectorAll('figcaption span')].map((words) => words.textContent)])"
+        )
+        captions = [one.caption for one in tiny["maps"].visualized[0]]
+        assert shown == [["Top activated images", *captions[:2]], ["Inceptionism", captions[2]]]
+        page.locator("dialog .pictures img").last.scroll_into_view_if_needed()
+        page.wait_for_function("[...document.querySelectorAll('.pictures img')].at(-1).naturalHeight === 300")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("!document.querySelector('dialog h2').textContent.includes('unit 0 ')")
+        page.wait_for_selector("dialog .shot")
+        assert page.locator("dialog .pictures").count() == 0
+
+
 def test_a_units_own_view_with_keys_alone(visit, two_runs, two_runs_report):
     units = two_runs[0]["early"].labels["unit"].tolist()
     with visit(two_runs_report, "index.html") as page:
@@ -533,7 +550,7 @@ def test_the_cut_follows_a_slider_that_is_dragged(visit, many_units):
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1280, "dark"), (1900, "light")])
 def test_fits_phones_laptops_and_wide_screens(visit, tiny_report, two_runs_report, width, scheme):
     pages = [
-        (tiny_report, "index.html"),
+        (tiny_report, "index.html#unit=0"),
         (two_runs_report, "index.html#unit=3"),
         (tiny_report, "concepts/index.html"),
         (tiny_report, "concepts/0002.html"),
@@ -575,6 +592,7 @@ def test_accessibility(visit, tiny_report, two_runs_report, scheme):
         (two_runs_report, "index.html", ".card .shot"),
         (tiny_report, "index.html", ".card .shot"),
         (two_runs_report, "index.html#unit=3", "dialog[open] .shot"),
+        (tiny_report, "index.html#unit=0", "dialog[open] .pictures"),
         (two_runs_report, "concepts/index.html", "tbody tr"),
         (tiny_report, f"concepts/{hostile}", ".examples"),
     ]

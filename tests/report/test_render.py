@@ -54,7 +54,9 @@ def test_every_link_and_image_resolves(report):
             assert target.is_file() and target.is_relative_to(report.resolve()), link
             used.add(target)
     for data in (report / "data").rglob("*.js"):
-        used |= {(report / "images" / name).resolve() for name in re.findall(r'"file":"([^"]*)"', data.read_text())}
+        text = data.read_text()
+        used |= {(report / "images" / name).resolve() for name in re.findall(r'"file":"([^"]*)"', text)}
+        used |= {(report / path).resolve() for path in re.findall(r'"path":"([^"]*)"', text)}
     used |= {
         (report / "data").resolve() / path.relative_to(report / "data") for path in (report / "data").rglob("*.js")
     }

@@ -12,6 +12,7 @@ from netdissect.cli.results import result_commands
 from netdissect.cli.rotate import rotate_commands
 from netdissect.cli.runs import run_commands
 from netdissect.cli.series import series_commands
+from netdissect.cli.visualize import visualize_commands
 from netdissect.types import NetdissectError, one_line
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(run_commands)
+app.add_typer(visualize_commands)
 app.add_typer(rotate_commands)
 app.add_typer(series_commands)
 app.add_typer(result_commands)

@@ -172,6 +172,11 @@ class DissectOptions:
         str, typer.Option(help="float32, or bfloat16 or float16 for a faster pass of other results.")
     ] = "float32"
 
+    def changed(self, *but: str) -> list[str]:
+        """The options that are not as they are by default, apart from those named."""
+        options = (field for field in fields(self) if field.name not in but)
+        return [f"--{field.name.replace('_', '-')}" for field in options if getattr(self, field.name) != field.default]
+
     def plain(self) -> dict[str, Any]:
         """The keyword arguments of ``dissect`` but for the data."""
         return {

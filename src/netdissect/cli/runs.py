@@ -17,6 +17,7 @@ from netdissect.cli.options import (
     SizeOption,
     takes_options,
 )
+from netdissect.cli.visualize import UnitsOption, read_looks
 from netdissect.printing import print_layers, print_summary
 
 if TYPE_CHECKING:
@@ -101,6 +102,13 @@ def dissect(
             "finds, or the rows of a matrix in a .npy or .safetensors file.",
         ),
     ] = None,
+    visualize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Keep pictures of what units look for: top, deconvnet, backprop, inceptionism."
+        ),
+    ] = None,
+    units: UnitsOption = "labelled",
     overwrite: OverwriteOption = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what is finished of this run, also after a kill.")
@@ -119,6 +127,7 @@ def dissect(
     """
     from netdissect.pipeline import dissect as dissect_model
 
+    looks = read_looks(visualize, units) if visualize else ()
     loaded = network.load(options.seed)
     try:
         result = dissect_model(
@@ -126,6 +135,7 @@ def dissect(
             layer,
             options.data,
             basis=basis,
+            visualize=looks,
             out=out,
             name=out.absolute().name,
             overwrite=overwrite,

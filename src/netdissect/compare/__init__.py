@@ -3,7 +3,7 @@
 from netdissect.compare.alignment import Alignment, align, align_results
 from netdissect.compare.matching import match_layers
 from netdissect.compare.network import Conditions, Network
-from netdissect.compare.networks import Comparison, all_categories, compare_networks
+from netdissect.compare.networks import Comparison, compare_networks
 
 __all__ = [
     "Alignment",
@@ -12,7 +12,6 @@ __all__ = [
     "Network",
     "align",
     "align_results",
-    "all_categories",
     "compare_networks",
     "match_layers",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from netdissect.compare.matching import match_by_activations, match_by_number, match_layers
-from netdissect.results import LayerResult, Result
+from netdissect.results import LayerResult, Result, basis_in_words
 from netdissect.types import NetdissectError
 
 #: How units are matched.
@@ -156,10 +156,9 @@ def align(
                 "choose one cut for both"
             )
     matching = MATCHED_BY[by](before, after)
-    recounted = [dataclasses.replace(layer, iou_threshold=iou_threshold) for layer in (before, after)]
     sides = [
-        layer.labels_by_unit.iloc[units].add_suffix(f"_{side}").reset_index(drop=True)
-        for layer, units, side in zip(recounted, (matching.before, matching.after), ("before", "after"), strict=True)
+        layer.counted_at(iou_threshold).labels_by_unit.iloc[units].add_suffix(f"_{side}").reset_index(drop=True)
+        for layer, units, side in ((before, matching.before, "before"), (after, matching.after, "after"))
     ]
     pairs = pd.concat(sides, axis=1)
     pairs["became"] = _became(pairs)
@@ -201,13 +200,13 @@ def _differences(before: Result, here: str, after: Result, there: str, by: str) 
     quantiles = before[here].quantile, after[there].quantile
     if quantiles[0] != quantiles[1]:
         yield f"masks are of other sizes: a quantile of {quantiles[0]:g} before, of {quantiles[1]:g} after"
-    if before.labels != after.labels:
+    if before.dataset_id != after.dataset_id:
         datasets = [result.about["data"]["name"] for result in (before, after)]
         told = f"{datasets[0]} before, {datasets[1]} after" if len({*datasets}) > 1 else f"both called {datasets[0]}"
         yield f"measured on other images or labels: {told}"
         if by == "activations":
             yield "images count as the same where their names are"
-    bases = [result.basis_in_words(layer) for result, layer in ((before, here), (after, there))]
+    bases = [basis_in_words(result.basis_of(layer)) for result, layer in ((before, here), (after, there))]
     if bases[0] != bases[1]:
         yield f"units are other directions: {bases[0]} before, {bases[1]} after"
 

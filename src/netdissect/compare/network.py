@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from netdissect.results import LayerResult, Result
@@ -57,6 +58,7 @@ class Network:
         """The layer's result; None for a network of the paper."""
         return None if self.result is None else self.result[self.layer]
 
+    @cached_property
     def detected(self) -> Counter[Named]:
         """How many detectors each concept has, counted by category; empty for a network of the paper."""
         if self.of_layer is None:

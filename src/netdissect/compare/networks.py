@@ -51,13 +51,32 @@ class Comparison:
             notes.append(f"{_some(self.recounted)}: counted at a cut of {self.iou_threshold:g}, which is not their own")
         return notes
 
+    def count_table(self, networks: Sequence[Network]) -> tuple[list[str], list[list[Any]]]:
+        """The columns and rows of a table to be read: unique detectors of categories, and in all.
+
+        With a column for groups where any have one, and one for conditions where these differ.
+        """
+        categories = all_categories(networks)
+        grouped, several = any(one.group for one in networks), len({one.conditions for one in networks}) > 1
+        columns = ["network", "layer", *(["group"] * grouped), *(["measured on"] * several)]
+        rows = [
+            [
+                *(one.name, one.layer, *([one.group] * grouped), *([str(one.conditions)] * several)),
+                *(one.units, one.detectors),
+                *(one.by_category.get(category, {}).get("unique") for category in categories),
+                one.unique,
+            ]
+            for one in networks
+        ]
+        return [*columns, "units", "detectors by label", *categories, "unique"], rows
+
     def detected(self, networks: Sequence[Network]) -> pd.DataFrame:
         """Which concepts the results among ``networks`` detect: a row per concept, a column per network.
 
         Columns ``category`` and ``concept``, then by network the number of detectors, counted by category. Concepts
         that most networks detect come first.
         """
-        counts = {network.name: network.detected() for network in networks if network.result is not None}
+        counts = {network.name: network.detected for network in networks if network.result is not None}
         concepts = sorted(
             {concept for of_network in counts.values() for concept in of_network},
             key=lambda one: (-sum(one in of_network for of_network in counts.values()), one),
@@ -67,8 +86,8 @@ class Comparison:
 
     def only_in(self, network: Network, networks: Sequence[Network]) -> list[Named]:
         """The concepts that it detects and none of the other ``networks`` does."""
-        others = {concept for other in networks if other is not network for concept in other.detected()}
-        return sorted(concept for concept in network.detected() if concept not in others)
+        others = {concept for other in networks if other is not network for concept in other.detected}
+        return sorted(concept for concept in network.detected if concept not in others)
 
     def find_concepts(self, names: Sequence[str]) -> list[Named]:
         """The concepts that some result calls so, in all categories. Raises ``NetdissectError`` for an unknown name."""
@@ -90,7 +109,7 @@ class Comparison:
     def shared_concepts(self, count: int) -> list[Named]:
         """The concepts that most networks detect, of equally many those whose best units are best on average."""
         results = [network for network in self.networks if network.result is not None]
-        detected = [network.detected() for network in results]
+        detected = [network.detected for network in results]
         often = Counter(concept for of_network in detected for concept in of_network)
 
         def strength(concept: Named) -> float:
@@ -186,7 +205,7 @@ def _own_cut(results: Sequence[Result]) -> float:
 
 
 def _of_result(name: str, result: Result, layer: str, cut: float) -> Network:
-    of_layer = dataclasses.replace(result[layer], iou_threshold=float(cut))
+    of_layer = result[layer].counted_at(float(cut))
     summary = of_layer.summary()
     return Network(
         name,
@@ -194,7 +213,7 @@ def _of_result(name: str, result: Result, layer: str, cut: float) -> Network:
         of_layer.unit_count,
         summary["by_label"]["detectors"],
         summary["by_category"]["categories"],
-        Conditions(result.about["data"]["name"], result.labels, of_layer.quantile, of_layer.categories),
+        Conditions(result.about["data"]["name"], result.dataset_id, of_layer.quantile, of_layer.categories),
         dataclasses.replace(result, layers={layer: of_layer}),
     )
 

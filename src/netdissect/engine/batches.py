@@ -14,6 +14,9 @@ from netdissect.networks.expected import CHANNELS
 from netdissect.parallel import in_order
 from netdissect.types import BadSampleError, NetdissectError
 
+#: The weights of red, green and blue in luminance (ITU-R 601-2), as Pillow has them.
+_LUMINANCE = (0.299, 0.587, 0.114)
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -55,6 +58,15 @@ class Preprocess:
             for values in (self.mean, self.std)
         )
         return images.sub_(mean).div_(std)
+
+    def feed(self, images: Float[Tensor, "n 3 H W"]) -> Float[Tensor, "n channels H W"]:
+        """What the network takes of RGB images in 0..1 of the right size; can be differentiated."""
+        if self.channels == "gray":
+            images = (images * images.new_tensor(_LUMINANCE)[:, None, None]).sum(dim=1, keepdim=True)
+        elif self.channels == "bgr":
+            images = images.flip(1)
+        mean, std = (images.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return (images * self.value_range - mean) / std
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ class Passes:
     may it catch it.
     """
 
-    def __init__(self, sources: Mapping[str, Source], take: Take) -> None:
+    def __init__(self, sources: Mapping[str, Source], take: Take, *, gradients: bool = False) -> None:
         self.sources = dict(sources)
         self.take = take
+        self.gradients = gradients
         self.taken: set[str] = set()
         self.failure: Exception | None = None
         self._calls: Counter[tuple[str, str]] = Counter()
@@ -53,21 +54,27 @@ class Passes:
             raise NetdissectError(f"layer {layer} is called more than once in a pass: its outputs cannot be told apart")
         self.taken.add(layer)
         try:
-            with _as_outside(output):
-                self.take(layer, output.detach() if isinstance(output, Tensor) else output)
+            if self.gradients:
+                self.take(layer, output)
+            else:
+                with _as_outside(output):
+                    self.take(layer, output.detach() if isinstance(output, Tensor) else output)
         except Exception as error:
             self.failure = error
             raise StopForward from error
 
 
 @contextmanager
-def capture(model: nn.Module, sources: Mapping[str, Source], take: Take) -> Iterator[Passes]:
+def capture(
+    model: nn.Module, sources: Mapping[str, Source], take: Take, *, gradients: bool = False
+) -> Iterator[Passes]:
     """Gives what each forward pass has at ``sources`` to ``take``, by layer, before another module may change it.
 
     It is not copied. A pass ends as soon as all are taken. A source without the number of a call that is called twice
-    in one pass raises ``NetdissectError``. The hooks are gone when the block ends.
+    in one pass raises ``NetdissectError``. The hooks are gone when the block ends. With ``gradients`` outputs are given
+    with the graph that made them.
     """
-    passes = Passes(sources, take)
+    passes = Passes(sources, take, gradients=gradients)
     sides: dict[str, frozenset[str]] = {}
     for source in sources.values():
         sides[source.module] = sides.get(source.module, frozenset()) | {source.side}

@@ -1,7 +1,7 @@
 """Detectors against rotation: what a saved run of rotated layers tells, without its network."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -136,10 +136,9 @@ def rotation_curves(result: Result) -> list[Curve]:
 
     Raises ``NetdissectError`` if it has none.
     """
-    told = result.about["layers"]
     counted: dict[str, list[Counted]] = {}
     for name, layer in result.layers.items():
-        basis = told.get(name, {}).get("basis")  # of a table nothing is told
+        basis = result.basis_of(name)
         counted.setdefault(name if basis is None else basis["layer"], []).append(_counted(layer, basis))
     curves = []
     for layer_name, views in counted.items():
@@ -154,10 +153,10 @@ def rotation_curves(result: Result) -> list[Curve]:
     return curves
 
 
-def _counted(layer: LayerResult, basis: dict[str, Any] | None) -> Counted:
+def _counted(layer: LayerResult, basis: Mapping[str, Any] | None) -> Counted:
     summary = layer.summary()
     categories = summary["by_category"]["categories"]
-    rotation: dict[str, Any] = {"amount": 0.0} if basis is None else basis
+    rotation: Mapping[str, Any] = {"amount": 0.0} if basis is None else basis
     return Counted(
         name=layer.layer,
         amount=rotation.get("amount"),

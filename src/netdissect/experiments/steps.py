@@ -9,14 +9,12 @@ SERIES/series.lock   held while series.json is written
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from netdissect.results import Result
-from netdissect.storage import check_place, lock_file, not_writable, put_in_place, write_text
+from netdissect.storage import check_place, locked, not_writable, put_in_place, write_text
 from netdissect.types import NetdissectError, one_line
 
 #: The layout of a series on disk. A reader refuses another.
@@ -29,10 +27,10 @@ SERIES_FILE = "series.json"
 _DIGITS = 9
 
 #: Seconds to wait for another process that writes which steps there are, which it does at once.
-_PATIENCE = 60
+_PATIENCE = 60.0
 
 #: Options that do not change what units are called.
-_OF_NO_MATTER = ("batch_size", "device", "top_images")
+_OF_NO_MATTER = ("batch_size", "device", "top_images", "visualize")
 
 
 class StepWriter:
@@ -49,7 +47,7 @@ class StepWriter:
         self._told_by = told_by
         self._alike: tuple[int, dict[str, Any]] | None = None
         self._stale: set[int] = set()
-        with _alone(out):
+        with self._locked():
             if not (out / SERIES_FILE).is_file():
                 write_steps(out, {})
             steps, there = _read(out)
@@ -64,7 +62,7 @@ class StepWriter:
         Raises ``NetdissectError``, and removes ``made``, if it is not to be compared with the runs that are there.
         """
         folder = self.out / step_folder(step)
-        with _alone(self.out):
+        with self._locked():
             before, told_by = _read(self.out)
             steps = {at: path for at, path in before.items() if at not in self._stale}
             try:
@@ -81,6 +79,10 @@ class StepWriter:
             write_steps(self.out, steps | {step: folder}, self._told_by)
             if self._stale:
                 self._remove(path for at, path in before.items() if at in self._stale and at != step)
+
+    def _locked(self) -> AbstractContextManager[None]:
+        """No other process writes which steps there are meanwhile."""
+        return locked(self.out, SERIES_FILE, patience=_PATIENCE)
 
     def _check_told_by(self, told_by: str | None) -> None:
         if told_by not in (None, self._told_by):
@@ -150,7 +152,7 @@ def compared(result: Result) -> dict[str, Any]:
         shared[f"list of concepts of {name}"] = layer.concepts
         shared[f"quantile of {name}"] = layer.quantile
         shared[f"IoU threshold of {name}"] = layer.iou_threshold
-        shared[f"basis of {name}"] = result.about.get("layers", {}).get(name, {}).get("basis")
+        shared[f"basis of {name}"] = result.basis_of(name)
     return shared | {f"option {name}": value for name, value in options.items() if name not in _OF_NO_MATTER}
 
 
@@ -173,20 +175,3 @@ def _read(out: Path) -> tuple[dict[int, Path], str | None]:
         return steps, description.get("told_by")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """No other process writes which steps there are meanwhile."""
-    lock = FileLock(lock_file(out, SERIES_FILE), timeout=_PATIENCE)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise NetdissectError(f"{out}: another process works in it") from error
-    except OSError as error:
-        raise not_writable(out, error) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -28,7 +28,7 @@ def running(
     was when the block ends.
     """
     sources = {layer.name: layer.source for layer in layers}
-    with _prepared(model, device):
+    with prepared(model, device):
         memory_format = _memory_format(model, reader, device)
         with capture(model, sources, take) as passes:
             yield Network(model, passes, reader, device, precision, memory_format)
@@ -87,7 +87,7 @@ def _memory_format(model: nn.Module, reader: Reader, device: torch.device) -> to
 
 
 @contextmanager
-def _prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
+def prepared(model: nn.Module, device: torch.device) -> Iterator[None]:
     """The model on ``device`` and in evaluation mode, and put back where and as it was."""
     home = device_of(model) or device
     with evaluating(model):

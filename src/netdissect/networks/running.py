@@ -1,4 +1,4 @@
-"""Running somebody's network: in evaluation mode, without gradients, its failures told in one line."""
+"""Running somebody's network: in evaluation mode, its failures told in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,11 +36,14 @@ def out_of_memory(images: int) -> NetdissectError:
     return NetdissectError(f"out of memory with {images} images at a time: take a smaller batch")
 
 
-def forward(model: nn.Module, images: Float[Tensor, "n channels H W"]) -> None:
-    """One pass, on images in the network's own precision, for what its hooks see. Raises ``NetdissectError``."""
+def forward(model: nn.Module, images: Float[Tensor, "n channels H W"], *, gradients: bool = False) -> None:
+    """One pass, on images in the network's own precision, for what its hooks see. Raises ``NetdissectError``.
+
+    With ``gradients``, what they see can be differentiated.
+    """
     precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             model(images.to(precision))
     except StopForward:
         return

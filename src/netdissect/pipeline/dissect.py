@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from netdissect.concepts import ConceptDataset, check_dataset, open_dataset, sample
+from netdissect.concepts import ConceptDataset
 from netdissect.engine.batches import Reader
 from netdissect.engine.tally import Concepts
-from netdissect.networks.expected import Expected
 from netdissect.networks.layers import find_layers
 from netdissect.networks.layouts import check_layout
-from netdissect.networks.load import LoadedModel, load_model
+from netdissect.networks.load import LoadedModel
 from netdissect.networks.weights import weights_hash
 from netdissect.options import (
     check_options,
@@ -31,9 +30,11 @@ from netdissect.options import (
 from netdissect.pipeline.bases import BasisChoice, Chosen, choose_views
 from netdissect.pipeline.directory import check_directory, run_into
 from netdissect.pipeline.dissection import Dissection
+from netdissect.pipeline.inputs import open_data, open_model
 from netdissect.progress import progress_bar
 from netdissect.results import Result
 from netdissect.types import Concept, NetdissectError, sorted_categories
+from netdissect.visualization import VisualizationOptions, check_looks
 
 
 def dissect(
@@ -61,6 +62,7 @@ def dissect(
     skip_bad: bool = False,
     workers: int | None = None,
     top_images: int = 15,
+    visualize: VisualizationOptions | str | Sequence[str] = (),
     name: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -104,6 +106,9 @@ def dissect(
         workers: threads that read images ahead; 0 reads them in between. None: half as many as the machine has cores,
             at most 8.
         top_images: how many images to keep for each unit.
+        visualize: ways to look at the units whose label passes the cut: ``top``, ``deconvnet``, ``backprop``,
+            ``inceptionism``, or several; ``VisualizationOptions`` say more, and name other units. The result has the
+            pictures.
         name: what to call the run.
         out: the directory in which to save the run, with its report. What is finished is kept beside it, in
             ``OUT.unfinished``, until all is. None: nothing is saved; what memory need not hold goes to a temporary
@@ -130,12 +135,12 @@ def dissect(
     limit = None if limit is None else whole_number(limit, "limit")
     check_options(quantile, iou_threshold, align)
     seed = whole_number(seed, "seed", least=0)
-    loaded = _loaded(model, seed)
+    loaded = open_model(model, seed)
     check_layout(layout)
     where = choose_device(loaded.model, device)
     choose_precision(precision, where)
     preprocess = choose_preprocess(loaded.expected, size, mean, std, channels, value_range)
-    dataset = _dataset(data, preprocess.size, ignore_index, limit, seed, skip_bad)
+    dataset = open_data(data, preprocess.size, ignore_index, limit, seed, skip_bad)
     concepts = Concepts(_chosen(dataset, categories), dataset.label_shape)
     # In an order of chance, since images alike, of a film, say, often lie side by side: bounds of thresholds would
     # rise late, and more be kept for long.
@@ -165,7 +170,12 @@ def dissect(
     }
     told = {one.view.name: _told(one, align) for one in views}
     about = _about(loaded, dataset) | {"layers": told, "options": options}
-    dissection = Dissection(name or loaded.spec, loaded, tuple(views), reader, concepts, where, about)
+    looks = choose_looks(visualize)
+    if looks is not None:
+        options["visualize"] = looks.plain()
+        for one in views:
+            check_looks(looks, loaded.model, one.view, preprocess, where)
+    dissection = Dissection(name or loaded.spec, loaded, tuple(views), reader, concepts, where, about, looks)
     if out is not None:
         return run_into(
             dissection,
@@ -193,30 +203,12 @@ def _told(chosen: Chosen, align: str) -> dict[str, Any]:
     return told if chosen.told is None else {**told, "basis": dict(chosen.told)}
 
 
-def _loaded(model: nn.Module | LoadedModel | str, seed: int) -> LoadedModel:
-    if isinstance(model, str):
-        return load_model(model, seed=seed)
-    if isinstance(model, nn.Module):
-        return LoadedModel(model, type(model).__name__, None, Expected())
-    return model
-
-
-def _dataset(
-    data: ConceptDataset | str | Path,
-    size: tuple[int, int],
-    ignore_index: Sequence[int],
-    limit: int | None,
-    seed: int,
-    skip_bad: bool,
-) -> ConceptDataset:
-    if isinstance(data, str | Path):
-        data = open_dataset(data, size=size, ignore_index=ignore_index, skip_bad=skip_bad, limit=limit, seed=seed)
-        check_dataset(data)
-        return data
-    check_dataset(data)
-    if ignore_index:
-        raise NetdissectError(f"{data.name}: indices to ignore make sense for a folder of masks given by name alone")
-    return data if limit is None else sample(data, limit, seed)
+def choose_looks(visualize: VisualizationOptions | str | Sequence[str]) -> VisualizationOptions | None:
+    """None if nothing is to be visualized."""
+    if isinstance(visualize, VisualizationOptions):
+        return visualize
+    methods = (visualize,) if isinstance(visualize, str) else tuple(visualize)
+    return VisualizationOptions(methods) if methods else None
 
 
 def _chosen(data: ConceptDataset, categories: str | Sequence[str] | None) -> list[Concept]:

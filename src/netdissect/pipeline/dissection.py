@@ -11,7 +11,7 @@ from netdissect.activations import ActivationWriter, KeptActivations, kept_plan
 from netdissect.engine.basis import Components
 from netdissect.engine.batches import Reader
 from netdissect.engine.tally import Concepts
-from netdissect.engine.view import layers_of
+from netdissect.engine.view import View, layers_of
 from netdissect.measure import CHUNK_SECONDS, Measurement, collect, count, find_components
 from netdissect.networks.load import LoadedModel
 from netdissect.options import choose_precision
@@ -21,6 +21,7 @@ from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.progress import Clock, progress_bar
 from netdissect.results import LayerResult, Result
 from netdissect.types import NetdissectError, OnProgress, plain_text
+from netdissect.visualization import VisualizationOptions, visualized
 
 #: Bins of the histograms in a result.
 HISTOGRAM_BINS = 64
@@ -28,7 +29,7 @@ HISTOGRAM_BINS = 64
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Dissection:
-    """What is to be run: ``about`` tells it as plain data."""
+    """What is to be run: ``about`` tells it as plain data; ``looks`` say what is visualized, None if nothing is."""
 
     name: str
     loaded: LoadedModel
@@ -37,6 +38,7 @@ class Dissection:
     concepts: Concepts
     device: torch.device
     about: Mapping[str, Any]
+    looks: VisualizationOptions | None = None
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -89,6 +91,8 @@ class Dissection:
                 for layer, of_layer in measured.items()
             }
             images, examples = shown_images(self.reader, results, on_progress)
+            if self.looks is not None:
+                results = {view.name: self._visualized(view, results[view.name], on_progress) for view in views}
         about = self._described(results) | {"timings": clock.seconds()}
         if components:
             about["components"] = {
@@ -96,6 +100,21 @@ class Dissection:
                 for layer, found in components.items()
             }
         return Result(self.name, results, images, about, examples)
+
+    def _visualized(self, view: View, layer: LayerResult, on_progress: OnProgress) -> LayerResult:
+        """The layer's result with the pictures of its units."""
+        assert self.looks is not None
+        reader = self.reader
+        return visualized(
+            self.loaded.model,
+            view,
+            layer,
+            reader.data,
+            reader.preprocess,
+            self.looks,
+            device=self.device,
+            on_progress=on_progress,
+        )
 
     def _components(self, folder: Path, on_progress: OnProgress) -> dict[str, Components]:
         """Of the layers that are dissected in them: those of the run that is resumed, or found now."""
@@ -169,7 +188,7 @@ def _layer_result(
     tally, top, histogram = measured.tally, measured.top, measured.histogram
     taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
     bin_start, bin_width, counts = histogram.merged(HISTOGRAM_BINS)
-    arrays = {
+    arrays: dict[str, Any] = {
         "thresholds": measured.thresholds,
         "intersection": tally.intersection,
         "unit_area": tally.unit_area,

@@ -161,7 +161,7 @@ def _heading(row: dict[str, Any]) -> str:
 
 def _counted_at(result: Result, layer: str, iou_threshold: float) -> Result:
     """The result with the detectors of a layer counted as in the alignment: cards tell which units are some."""
-    if result[layer].iou_threshold == iou_threshold:
+    recounted = result[layer].counted_at(iou_threshold)
+    if recounted is result[layer]:
         return result
-    recounted = dataclasses.replace(result[layer], iou_threshold=iou_threshold)
     return dataclasses.replace(result, layers={**result.layers, layer: recounted})

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from netdissect.compare import Alignment, Comparison, Network, all_categories
+from netdissect.compare import Alignment, Comparison, Network
 from netdissect.compare.bars import plot_networks
 from netdissect.compare.network import Conditions, Named
 from netdissect.report.alignment import alignment_sections
@@ -37,23 +37,9 @@ def _counts(comparison: Comparison) -> Section:
         "; ".join(f"{network.name}: {network.unique}" for network in networks),
         plot_networks(comparison),
     )
-    categories = all_categories(networks)
-    grouped, several = any(network.group for network in networks), len(comparison.sets) > 1
-    columns = [
-        *("network", "layer", *(["group"] * grouped), *(["measured on"] * several)),
-        *("units", "detectors by label", *categories, "unique"),
-    ]
-    rows: list[list[Cell]] = [
-        [
-            *(network.name, network.layer, *([network.group] * grouped), *([str(network.conditions)] * several)),
-            *(network.units, network.detectors),
-            *(network.by_category.get(category, {}).get("unique") for category in categories),
-            network.unique,
-        ]
-        for network in networks
-    ]
     caption = f"Unique detectors per category and in all, counted by category ({cut})"
-    return Section("Unique detectors", [drawing, Table("networks", caption, columns, rows)])
+    table = Table("networks", caption, *comparison.count_table(networks))
+    return Section("Unique detectors", [drawing, table])
 
 
 def _concepts(comparison: Comparison, conditions: Conditions, networks: Sequence[Network], number: int) -> Section:

@@ -1,10 +1,11 @@
-"""The page of a comparison or an experiment: sections of figures, tables and units with their images.
+"""The page of a comparison or an experiment: sections of figures, tables, and units with their images.
 
 OUT/index.html      the page
 OUT/data.json       what it tells, as plain data
 OUT/figures/        its figures, as SVG
 OUT/tables/         its tables, as CSV
 OUT/images/         the images of units, each once
+OUT/pictures/       pictures of what units look for
 OUT/static/         styles and scripts
 OUT/files.txt       the names of all these files
 """
@@ -21,9 +22,10 @@ import matplotlib as mpl
 
 from netdissect.report.folder import folder_of_pages, templates, write_static
 from netdissect.report.images import Pictures, StoredImage, write_images
-from netdissect.report.sections import Cell, Drawing, Gallery, Section, Table, UnitCard
+from netdissect.report.sections import Cell, Drawing, Gallery, Section, Table, UnitCard, UnitPictures
 from netdissect.report.shots import TopShots
-from netdissect.results import Result, category_colors
+from netdissect.report.visualizations import told_by_method, write_pictures
+from netdissect.results import category_colors
 from netdissect.storage import write_text
 from netdissect.types import NetdissectError, OnProgress, no_progress
 
@@ -48,7 +50,7 @@ def write_page(
 
     ``facts`` are pairs of name and value below the title, ``notes`` lines that nobody may miss, ``data`` what the page
     tells, as plain data. Returns the path of the page, which needs no server and no network. Raises ``NetdissectError``
-    if ``out`` holds anything else or cannot be written, and for two figures or two tables of one name.
+    if ``out`` holds anything else or cannot be written, and for two parts of a kind and one name.
     """
     out = Path(out)
     _check_names(sections)
@@ -66,7 +68,7 @@ def write_page(
 
 def _check_names(sections: Sequence[Section]) -> None:
     parts = [part for section in sections for part in section.parts]
-    for kind in (Table, Drawing):
+    for kind in (Table, Drawing, UnitPictures):
         names = [part.name for part in parts if isinstance(part, kind)]
         if len({*names}) < len(names):
             raise NetdissectError(f"two parts of a page have one name: {', '.join(sorted(names))}")
@@ -79,6 +81,8 @@ def _section(section: Section, cards: "_Cards", stage: Path) -> dict[str, Any]:
             parts.append(_table(part, stage))
         elif isinstance(part, Drawing):
             parts.append(_drawing(part, stage))
+        elif isinstance(part, UnitPictures):
+            parts.append(_pictures(part, stage))
         else:
             parts.append(cards.gallery(part))
     return {"heading": section.heading, "text": section.text, "parts": parts}
@@ -134,6 +138,12 @@ def _drawing(drawing: Drawing, stage: Path) -> dict[str, Any]:
     }
 
 
+def _pictures(pictures: UnitPictures, stage: Path) -> dict[str, Any]:
+    start = f"pictures/{pictures.name}"
+    write_pictures(stage, pictures.visualizations, start)
+    return {"kind": "pictures", "methods": told_by_method(pictures.visualizations, start)}
+
+
 class _Cards:
     """The units that a page shows: their images are stored once, whichever of them show these."""
 
@@ -151,7 +161,6 @@ class _Cards:
         pictures = Pictures(self._results, wanted)
         stored = write_images(stage, pictures, on_progress) if pictures.images else []
         self._shots = self._of_units(units, pictures, stored)
-        self._tables = {key: _labels(self._results[key[0]], key[1]) for key in units}
 
     def _of_units(
         self, units: Mapping[tuple[int, str], Mapping[int, None]], pictures: Pictures, stored: Sequence[StoredImage]
@@ -173,20 +182,15 @@ class _Cards:
 
     def _card(self, card: UnitCard) -> dict[str, Any]:
         run, layer = self._run_of[id(card.result)], card.result[card.layer]
-        label = self._tables[run, card.layer].get(card.unit)
+        label = layer.labels_by_unit.iloc[card.unit].to_dict()
+        named = isinstance(label["concept"], str)
         shots = self._shots[run, card.layer, card.unit]
         return {
             "unit": card.unit,
             "layer": card.layer,
             "words": card.words,
-            "label": label,
-            "color": label and category_colors(layer.categories)[label["category"]],
+            "label": label if named else None,
+            "color": category_colors(layer.categories)[label["category"]] if named else None,
             "shots": shots,
             "shape": card.result.about["data"]["label_shape"] if shots else [],
         }
-
-
-def _labels(result: Result, layer: str) -> dict[int, dict[str, Any]]:
-    """By unit, its label."""
-    rows = result[layer].labels.to_dict("records")
-    return {int(row["unit"]): {key: row[key] for key in ("concept", "category", "iou", "is_detector")} for row in rows}

@@ -8,7 +8,8 @@ from netdissect.report.images import Pictures, StoredImage
 from netdissect.report.names import Names
 from netdissect.report.tables import layer_table
 from netdissect.report.units import CHUNK, unit_chunks
-from netdissect.results import Result
+from netdissect.report.visualizations import pictures_of
+from netdissect.results import Result, Visualization
 from netdissect.types import NetdissectError
 
 
@@ -50,8 +51,14 @@ class Pages:
         """Layer by layer its units, some at a time: the layer's place, the chunk's, the units."""
         shown = self.pictures.shown(stored)
         for number, named in enumerate(self.names.layers):
-            chunks = unit_chunks(named, self.results[named.run], self.names, shown)
+            chunks = unit_chunks(named, number, self.results[named.run], self.names, shown)
             yield from ((number, chunk, units) for chunk, units in enumerate(chunks))
+
+    def visualizations(self) -> Iterator[tuple[str, tuple[Visualization, ...]]]:
+        """The pictures of each unit that has any, and how their files begin."""
+        for number, named in enumerate(self.names.layers):
+            for unit, pictures in named.layer.visualized.items():
+                yield pictures_of(number, unit), pictures
 
     def concepts(self, stored: Sequence[StoredImage]) -> Iterator[dict[str, Any]]:
         """The concepts' pages."""

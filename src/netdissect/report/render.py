@@ -5,6 +5,7 @@ OUT/concepts/             a page per concept, and their list
 OUT/data/report.js        the tables of all layers
 OUT/data/<layer>/<n>.js   some of a layer's units, loaded when they are looked at
 OUT/images/               the images, each once
+OUT/visualizations/       pictures of what units look for, if the runs have any
 OUT/static/               styles and scripts
 OUT/files.txt             the names of all these files
 
@@ -19,6 +20,7 @@ from typing import Any
 from netdissect.report.folder import folder_of_pages, templates, write_static
 from netdissect.report.images import StoredImage, write_images
 from netdissect.report.pages import Pages
+from netdissect.report.visualizations import write_pictures
 from netdissect.results import Result
 from netdissect.storage import write_text
 from netdissect.types import OnProgress, no_progress
@@ -51,6 +53,8 @@ def write_report(results: Result | Sequence[Result], out: str | Path, *, on_prog
     with folder_of_pages(out, marker="data/report.js", what="a report") as stage:
         write_static(stage, ["report.css", *(f"{name}.js" for name in _SCRIPTS)])
         stored = write_images(stage, pages.pictures, on_progress)
+        for start, pictures in pages.visualizations():
+            write_pictures(stage, pictures, start)
         _write_pages(stage, pages, stored, on_progress)
     return out / "index.html"
 

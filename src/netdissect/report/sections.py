@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
-from netdissect.results import Result
+from netdissect.results import Result, Visualization
 
 #: A cell of a table.
 Cell = str | int | float | None
@@ -51,9 +51,17 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class UnitPictures:
+    """Pictures of what one unit looks for, saved beside the page as ``pictures/<name>-<n>-<method>.jpg``."""
+
+    name: str
+    visualizations: Sequence[Visualization]
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of a page; ``text`` is plain."""
 
     heading: str
-    parts: Sequence[Table | Drawing | Gallery]
+    parts: Sequence[Table | Drawing | Gallery | UnitPictures]
     text: str = ""

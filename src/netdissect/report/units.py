@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from netdissect.report.images import Shown
 from netdissect.report.names import NamedLayer, Names
 from netdissect.report.shots import TopShots, short
+from netdissect.report.visualizations import pictures_of, told_by_method
 from netdissect.results import LayerResult, Result
 
 #: A file tells of so many units.
@@ -18,12 +19,14 @@ CHUNK = 32
 CONCEPTS_PER_CATEGORY = 5
 
 
-def unit_chunks(named: NamedLayer, result: Result, names: Names, shown: Shown) -> Iterator[list[dict[str, Any]]]:
-    """The layer's units in turn, ``CHUNK`` at a time.
+def unit_chunks(
+    named: NamedLayer, number: int, result: Result, names: Names, shown: Shown
+) -> Iterator[list[dict[str, Any]]]:
+    """The units of the report's layer of that ``number`` in turn, ``CHUNK`` at a time.
 
     Of each: ``shots``, its top images (see ``TopShots``); ``best``, per category of the layer, lists of concept (its
     place in the report's list), IoU and ceiling; ``activations``, its threshold, extremes and histogram, None where
-    these are unknown.
+    these are unknown; ``visualizations``, pictures by method.
     """
     layer, places = named.layer, names.places(named.layer.concepts)
     top_images = TopShots(result, layer)
@@ -35,6 +38,7 @@ def unit_chunks(named: NamedLayer, result: Result, names: Names, shown: Shown) -
                 "shots": shots[unit - start],
                 "best": _best_concepts(layer, unit, places),
                 "activations": _activations(layer, unit),
+                "visualizations": told_by_method(layer.visualized.get(unit, ()), pictures_of(number, unit)),
             }
             for unit in units
         ]

@@ -4,7 +4,7 @@ Everything that names or counts units is derived from the counts of the tally, s
 the network.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int64
 
 from netdissect.engine.iou import intersection_over_union, iou_ceiling
+from netdissect.results.visualization import Visualization
 from netdissect.types import Concept, sorted_categories
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class LayerResult:
     dataset, best first; ``top_maps`` the layer's maps there. ``histogram`` counts activations in equal bins: the
     first begins at ``bin_start``, and the last ones may be empty. ``low`` and ``high`` are the extremes. ``peaks`` are
     the units' maximal responses to the images called ``sample``; None where they are not known, as of published tables.
+    ``visualizations`` are pictures of some units, as far as they were asked for.
     """
 
     layer: str
@@ -63,6 +65,7 @@ class LayerResult:
     high: Float32[np.ndarray, " u"]
     sample: tuple[str, ...] = ()
     peaks: Float32[np.ndarray, "s u"] | None = None
+    visualizations: tuple[Visualization, ...] = ()
 
     def __repr__(self) -> str:
         return f"<LayerResult {self.layer}: {self.unit_count} units, {len(self.concepts)} concepts>"
@@ -163,6 +166,14 @@ class LayerResult:
                 reasons[int(unit)] = f"saturated, at its highest value {level} more often than the quantile"
         return reasons
 
+    @cached_property
+    def visualized(self) -> dict[int, tuple[Visualization, ...]]:
+        """The pictures of each unit that has any."""
+        units: dict[int, tuple[Visualization, ...]] = {}
+        for one in self.visualizations:
+            units[one.unit] = (*units.get(one.unit, ()), one)
+        return units
+
     def unreachable(self) -> list[Concept]:
         """The concepts with which no unit could pass the cut, whatever it responds to: the largest first.
 
@@ -173,6 +184,10 @@ class LayerResult:
         best = self.ceiling.max(axis=0, initial=0.0)
         columns = [column for column in np.argsort(-self.concept_area, kind="stable") if self.concept_area[column] > 0]
         return [self.concepts[column] for column in columns if best[column] <= self.iou_threshold]
+
+    def counted_at(self, iou_threshold: float) -> "LayerResult":
+        """The layer with its detectors counted at this cut."""
+        return self if self.iou_threshold == iou_threshold else replace(self, iou_threshold=iou_threshold)
 
     def notes(self) -> list[str]:
         """What a reader of the layer's result should know, a line each: concepts out of reach, units without a mask."""

@@ -1,6 +1,7 @@
 """A layer's folder in a run: what lies there is told in ``results.run``."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from netdissect.results.layer import LayerResult
+from netdissect.results.visualization import Visualization
 from netdissect.storage import save_arrays
 from netdissect.types import Concept
 
@@ -21,6 +23,11 @@ _TOP = {
     "high": "high",
 }
 
+#: A row per picture of a unit, with its JPEG.
+VISUALIZATIONS = "visualizations.parquet"
+
+_VISUALIZED = [column.name for column in fields(Visualization)]
+
 
 def save_layer(layer: LayerResult, folder: Path, names: Mapping[int, str]) -> None:
     """Writes the layer to a new folder; ``names`` are those of the images among its top ones. Raises ``OSError``."""
@@ -30,6 +37,9 @@ def save_layer(layer: LayerResult, folder: Path, names: Mapping[int, str]) -> No
     save_arrays(folder / "top.npz", {name: getattr(layer, field) for name, field in _TOP.items()})
     if layer.peaks is not None:
         save_arrays(folder / "peaks.npz", {"image_name": np.array(layer.sample, dtype=str), "peaks": layer.peaks})
+    if layer.visualizations:
+        rows = pd.DataFrame([asdict(one) for one in layer.visualizations], columns=_VISUALIZED)
+        rows.to_parquet(folder / VISUALIZATIONS, index=False, compression=None)
     units, ranks = layer.top_image.shape
     width = layer.top_maps.shape[3]
     peak = layer.top_maps.reshape(units, ranks, -1).argmax(axis=2).ravel()
@@ -54,10 +64,14 @@ def load_layer(
         counts = {name: file[name] for name in _TALLY}
     with np.load(folder / "top.npz") as file:
         kept = {field: file[name] for name, field in _TOP.items()}
-    responses: dict[str, Any] = {}
+    further: dict[str, Any] = {}
     if (folder / "peaks.npz").is_file():
         with np.load(folder / "peaks.npz") as file:
-            responses = {"sample": tuple(file["image_name"].tolist()), "peaks": file["peaks"]}
+            further = {"sample": tuple(file["image_name"].tolist()), "peaks": file["peaks"]}
+    if (folder / VISUALIZATIONS).is_file():
+        rows = pd.read_parquet(folder / VISUALIZATIONS)[_VISUALIZED].to_dict("records")
+        pictures = tuple(Visualization(**{str(name): value for name, value in row.items()}) for row in rows)
+        further["visualizations"] = pictures
     top = pd.read_parquet(folder / "top.parquet")
     shape = kept["top_maps"].shape[:2]
     layer = LayerResult(
@@ -69,6 +83,6 @@ def load_layer(
         top_activation=top["activation"].to_numpy(np.float32).reshape(shape),
         **counts,
         **kept,
-        **responses,
+        **further,
     )
     return layer, dict(zip(top["image"].tolist(), top["image_name"].tolist(), strict=True))

@@ -6,6 +6,7 @@ RUN/<layer>/tally.npz       the raw counts
 RUN/<layer>/top.parquet     a row per unit and rank: image, activation, position
 RUN/<layer>/top.npz         the maps of those (unit, image) pairs, and each unit's histogram
 RUN/<layer>/peaks.npz       the units' maximal responses to a sample of the images, and the names of these
+RUN/<layer>/visualizations.parquet   pictures of what units look for, if asked for
 RUN/examples.parquet        a row per concept and image that shows it: where in the image
 RUN/images/                 the images shown, each once, small
 RUN/report/, rotation/      its report, and the page of its rotations: others write these
@@ -28,7 +29,7 @@ import pandas as pd
 from netdissect.results.layer import LayerResult
 from netdissect.results.layer_files import load_layer, save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
-from netdissect.results.words import basis_in_words, layer_in_words
+from netdissect.results.words import layer_in_words
 from netdissect.storage import check_place, staged
 from netdissect.types import Concept, NetdissectError, one_line
 
@@ -94,13 +95,12 @@ class Result:
         """Whether it is read from a published table: without images, activations, and all but units' best concepts."""
         return "table" in self.about
 
-    def basis_in_words(self, layer: str) -> str:
-        """Which directions the layer's units are."""
-        basis = self.about["layers"].get(layer, {}).get("basis")
-        return basis_in_words(basis) if basis else "channels"
+    def basis_of(self, layer: str) -> Mapping[str, Any] | None:
+        """What is told of the directions that the layer's units are; None where these are channels."""
+        return self.about.get("layers", {}).get(layer, {}).get("basis")  # of a table nothing is told
 
     @property
-    def labels(self) -> str:
+    def dataset_id(self) -> str:
         """By what two results are known to be of the same images and labels."""
         data, concepts = self.about["data"], next(iter(self.layers.values())).concepts
         published = (data["images"], len(concepts)) == (PAPER_IMAGES, PAPER_CONCEPTS)

@@ -29,8 +29,10 @@ def layer_in_words(told: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def basis_in_words(basis: Mapping[str, Any]) -> str:
-    """Which directions units are, where these are not channels."""
+def basis_in_words(basis: Mapping[str, Any] | None) -> str:
+    """Which directions units are."""
+    if basis is None:
+        return "channels"
     if basis["kind"] == "rotation":
         return f"rotated by {basis['amount']:.10g} of the rotation of seed {basis['seed']}"
     if basis["kind"] == "components":

@@ -77,6 +77,13 @@ function shotElement(shot, rank, unit, shape) {
   );
 }
 
+// A picture of what a unit looks for; its caption tells what it is.
+function pictureFigure({ path, size: [width, height], name, caption }) {
+  const picture = { src: `${netdissect.root}${path}`, alt: "", width, height, loading: "lazy" };
+  const told = element("figcaption", {}, name && element("bdi", {}, name), " ", element("span", {}, caption));
+  return element("figure", {}, element("img", picture), told);
+}
+
 // What data/<layer>/ tells of a unit.
 async function unitDetails(layer, unit, chunk) {
   const units = await netdissect.load(`${layer}/${Math.floor(unit / chunk)}`);

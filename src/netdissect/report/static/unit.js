@@ -120,6 +120,7 @@ class UnitView {
         ),
         element("section", {}, details.activations && this.activations(details.activations), this.elsewhere(layer)),
       ),
+      ...this.visualizations(details.visualizations),
     ];
   }
 
@@ -137,6 +138,19 @@ class UnitView {
       ),
       element("p", { class: "soft" }, words),
     ];
+  }
+
+  // What the unit looks for, by each method that was asked for.
+  visualizations(methods) {
+    return methods.map(({ title, text, pictures }) =>
+      element(
+        "section",
+        {},
+        element("h3", {}, title),
+        element("p", { class: "soft" }, text),
+        element("div", { class: "pictures" }, pictures.map(pictureFigure)),
+      ),
+    );
   }
 
   // What files saved from here are called.

@@ -1,0 +1,126 @@
+"""Pictures of what units look for: on a page of their own, and as other pages show them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netdissect.report.sections import Gallery, Section, Table, UnitCard, UnitPictures
+from netdissect.results import METHODS, LayerResult, Result, Visualization
+
+#: Of each method its name and its source, and what its pictures show.
+TITLES = {
+    "top": (
+        "Top activated images (Girshick et al. 2014)",
+        "The receptive field where the unit is highest, framed in the image and alone: of the images that excite it "
+        "most, and of some along the range, since the top alone flatters.",
+    ),
+    "deconvnet": (
+        "Deconvolution (Zeiler and Fergus 2014)",
+        "The receptive field, and the activation alone projected back through the network; gray is nothing.",
+    ),
+    "backprop": (
+        "Back-propagation (Simonyan et al. 2014)",
+        "The receptive field, and the activation's gradient with respect to it: brightness tells its magnitude, the "
+        "colors of the guided one its sign, around gray.",
+    ),
+    "inceptionism": (
+        "Inceptionism (Mordvintsev et al. 2015)",
+        "Images made from noise to excite the unit.",
+    ),
+}
+
+#: What the columns of the table of units are.
+_COLUMNS = (
+    "In the table: IoU with the label, highest activation on an image of the data, and on an image made to excite it."
+)
+
+
+def visualization_sections(result: Result) -> list[Section]:
+    """All units of which there are pictures in a table, and a section for each: its card, and its pictures."""
+    units = plain_visualizations(result)["units"]
+    columns = ("layer", "unit", "label", "iou", "highest", "made")
+    table = Table("units", "Units and their labels", columns, [[unit[column] for column in columns] for unit in units])
+    raised = [unit["made"] > unit["highest"] for unit in units if unit["made"] is not None]
+    text = f"Images made to excite {sum(raised)} of {len(raised)} units do so more than any image of the data. "
+    return [
+        Section("Units", [table], (text if raised else "") + _COLUMNS),
+        *(
+            Section(
+                f"{layer.layer} unit {unit}: {_label(layer, unit) or 'no label'}", _parts(result, layer, place, unit)
+            )
+            for place, layer in enumerate(result.layers.values())
+            for unit in layer.visualized
+        ),
+    ]
+
+
+def plain_visualizations(result: Result) -> dict[str, Any]:
+    """What is told of the pictures, as plain data.
+
+    Of each unit ``highest``, its highest activation on the images, ``made``, that on images made to excite it, None
+    where there are none, and ``pictures``.
+    """
+    units = [_plain(layer, unit) for layer in result.layers.values() for unit in layer.visualized]
+    return {"name": result.name, "units": units}
+
+
+def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
+    pictures = layer.visualized[unit]
+    return {
+        "layer": layer.layer,
+        "unit": unit,
+        "label": _label(layer, unit),
+        "iou": float(layer.labels_by_unit["iou"][unit]),
+        "highest": float(layer.top_activation[unit, 0]),
+        "made": max((one.activation for one in pictures if not one.image_name), default=None),
+        "pictures": [
+            {"method": one.method, "caption": one.caption, "activation": one.activation, "image": one.image_name}
+            for one in pictures
+        ],
+    }
+
+
+def _label(layer: LayerResult, unit: int) -> str | None:
+    concept = layer.labels_by_unit["concept"][unit]
+    return concept if isinstance(concept, str) else None
+
+
+def _parts(result: Result, layer: LayerResult, place: int, unit: int) -> list[Gallery | UnitPictures]:
+    card = UnitCard(result, layer.layer, unit)
+    return [
+        Gallery("Its label, and its top images under its mask", [""], [("", [card])]),
+        UnitPictures(f"{place}-{unit}", layer.visualized[unit]),
+    ]
+
+
+def pictures_of(layer: int, unit: int) -> str:
+    """How the files of a unit's pictures begin in a report, by the number of the layer in it."""
+    return f"visualizations/{layer}/{unit}"
+
+
+def told_by_method(visualizations: Sequence[Visualization], start: str) -> list[dict[str, Any]]:
+    """What pages tell of the pictures of one unit, method by method; names of files begin with ``start``."""
+    return [
+        {
+            "title": TITLES[method][0],
+            "text": TITLES[method][1],
+            "pictures": [
+                {"path": file, "size": list(one.picture.size), "name": one.image_name, "caption": one.caption}
+                for file, one in _files(visualizations, start)
+                if one.method == method
+            ],
+        }
+        for method in METHODS
+        if any(one.method == method for one in visualizations)
+    ]
+
+
+def write_pictures(stage: Path, visualizations: Sequence[Visualization], start: str) -> None:
+    """Writes the pictures of one unit."""
+    for file, one in _files(visualizations, start):
+        (stage / file).parent.mkdir(parents=True, exist_ok=True)
+        (stage / file).write_bytes(one.jpeg)
+
+
+def _files(visualizations: Sequence[Visualization], start: str) -> list[tuple[str, Visualization]]:
+    return [(f"{start}-{number}-{one.method}.jpg", one) for number, one in enumerate(visualizations, start=1)]

@@ -1,0 +1,10 @@
+"""What a unit looks for: top images, deconvolution, back-propagation, inceptionism.
+
+Each of the four ways gives pictures of units; what these are called is found elsewhere. ``rules`` say how rectifiers
+propagate gradients, ``activations`` makes a layer a function that can be differentiated, ``visualize`` does all of it.
+"""
+
+from netdissect.visualization.options import VisualizationOptions
+from netdissect.visualization.visualize import check_looks, visualized
+
+__all__ = ["VisualizationOptions", "check_looks", "visualized"]

@@ -1,0 +1,115 @@
+"""A given image in which a network sees more and more of what it looks for.
+
+After Mordvintsev, Olah, Tyka, "Inceptionism: going deeper into neural networks", 2015.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from netdissect.types import OnProgress, no_progress
+from netdissect.visualization.activations import Activations
+from netdissect.visualization.checks import check_above, check_units, check_whole
+from netdissect.visualization.rules import redirected
+
+#: A window is moved at random by up to this share of its size.
+_JITTER = 1 / 8
+
+
+@dataclass(frozen=True)
+class Dreaming:
+    """How an image is changed: in so many ``octaves``, each ``scale`` times as large as the one before.
+
+    In each ``steps`` times, by a mean of ``rate`` (white is 1). Raises ``NetdissectError`` for what makes no sense.
+    """
+
+    octaves: int = 4
+    scale: float | int = 1.4
+    steps: int = 10
+    rate: float | int = 0.006
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("octaves", 1), ("steps", 1), ("seed", 0)):
+            check_whole(f"dream: {name}", getattr(self, name), least)
+        check_above("dream: scale", self.scale, 1)
+        check_above("dream: rate", self.rate, 0)
+
+
+_DEFAULT = Dreaming()
+
+
+def dream(
+    activations: Activations,
+    image: Float[Tensor, "3 H W"],
+    unit: int | None = None,
+    how: Dreaming = _DEFAULT,
+    on_progress: OnProgress = no_progress,
+) -> Float[Tensor, "3 H W"]:
+    """The image, RGB in 0..1 of any size, changed so that it excites the unit, or without one the whole layer.
+
+    It is made small, changed, and enlarged again, octave by octave: what was changed is enlarged with it, and what the
+    smaller image lacked is added back. The network takes images of one size alone: it sees windows of that size, side
+    by side, of a plane on which the octave is mirrored at its edges. A layer is excited as a whole by raising the sum
+    of its squared activations.
+
+    Raises ``NetdissectError`` for a unit that is not there, and where the network cannot be differentiated.
+    """
+    if unit is not None:
+        check_units(activations, [unit])
+    given = image.detach().to(activations.device)[None]
+    chance = np.random.default_rng(how.seed)
+    change = torch.zeros_like(given)
+    for octave in range(how.octaves):
+        smaller = how.scale ** (how.octaves - 1 - octave)
+        height, width = (max(1, round(side / smaller)) for side in given.shape[2:])
+        plain = _resized(given, height, width)
+        dreamt = plain + _resized(change, height, width)
+        for step in range(how.steps):
+            on_progress("dream", octave * how.steps + step, how.octaves * how.steps)
+            upward = _gradient(activations, dreamt, unit, chance)
+            usual = upward.abs().mean().clamp(min=torch.finfo(upward.dtype).tiny)
+            dreamt = (dreamt + how.rate * upward / usual).clamp(0, 1)
+        change = dreamt - plain
+    on_progress("dream", how.octaves * how.steps, how.octaves * how.steps)
+    return dreamt[0]
+
+
+def _gradient(
+    activations: Activations, image: Float[Tensor, "1 3 H W"], unit: int | None, chance: np.random.Generator
+) -> Float[Tensor, "1 3 H W"]:
+    """The sum of those at all windows."""
+    image = image.detach().requires_grad_()
+    height, width = activations.preprocess.size
+    all_rows = [rows.to(image.device) for rows in _windows(image.shape[2], height, chance)]
+    all_columns = [columns.to(image.device) for columns in _windows(image.shape[3], width, chance)]
+    total = torch.zeros_like(image)
+    for rows in all_rows:
+        for columns in all_columns:
+            maps = activations(image[:, :, rows[:, None], columns], redirected())
+            raised = maps.square().mean() if unit is None else maps[:, unit].mean()
+            total += activations.gradient(raised, image)
+    return total.nan_to_num(nan=0, posinf=0, neginf=0)
+
+
+def _windows(extent: int, size: int, chance: np.random.Generator) -> Iterator[Int64[Tensor, " size"]]:
+    """Along one axis: which pixel of an image of ``extent`` each pixel of a window shows, windows side by side.
+
+    They begin at random, so that edges of windows lie elsewhere each time; a few pixels at an edge of the image may be
+    in none.
+    """
+    count = -(-extent // size)
+    jitter = round(size * _JITTER)
+    begin = int(chance.integers(extent - count * size - jitter, jitter, endpoint=True))
+    for window in range(count):
+        places = torch.arange(begin + window * size, begin + (window + 1) * size) % (2 * extent)
+        yield torch.minimum(places, 2 * extent - 1 - places)
+
+
+def _resized(image: Tensor, height: int, width: int) -> Tensor:
+    return functional.interpolate(image, (height, width), mode="bilinear", antialias=True)

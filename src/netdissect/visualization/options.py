@@ -1,0 +1,69 @@
+"""How somebody wants to look at units: checked, in plain types."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from netdissect.results import METHODS, LayerResult
+from netdissect.types import NetdissectError, nearest
+from netdissect.visualization.inception import Excitation
+
+#: The variants of back-propagation.
+VARIANTS = ("gradient", "guided", "smoothed", "integrated", "ascent")
+
+#: Words for units: those whose label passes the cut, and all.
+LABELLED, ALL = "labelled", "all"
+
+
+@dataclass(frozen=True)
+class VisualizationOptions:
+    """Which ``units`` are looked at by which ``methods``, and how.
+
+    ``methods`` are of ``top``, ``deconvnet``, ``backprop`` and ``inceptionism``; ``variants`` are those of
+    back-propagation: ``gradient``, ``guided``, ``smoothed``, ``integrated``, and the model image by ``ascent``.
+    ``units`` are ``labelled``, those whose label passes the cut, ``all``, or numbers. Each is shown with as many
+    ``images`` of the dataset. Raises ``NetdissectError`` for a method or variant that is none, and for no units.
+    """
+
+    methods: tuple[str, ...] = METHODS
+    units: str | tuple[int, ...] = LABELLED
+    images: int = 3
+    variants: tuple[str, ...] = ("gradient", "guided")
+    excitation: Excitation = field(default_factory=Excitation)
+
+    def __post_init__(self) -> None:
+        _check_known(self.methods, METHODS, "method")
+        _check_known(self.variants, VARIANTS, "variant of back-propagation")
+        if self.images < 1:
+            raise NetdissectError(f"a unit is shown with at least 1 image, not {self.images}")
+        if isinstance(self.units, str):
+            if self.units not in (LABELLED, ALL):
+                raise NetdissectError(f"units are {LABELLED}, {ALL}, or numbers, not {self.units!r}")
+        elif not self.units:
+            raise NetdissectError("no unit is named")
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def check_units(self, layer: str, count: int) -> None:
+        """Raises ``NetdissectError`` for a unit that a layer of ``count`` units has not."""
+        for unit in () if isinstance(self.units, str) else self.units:
+            if not 0 <= unit < count:
+                raise NetdissectError(f"layer {layer} has the units 0 to {count - 1}: there is no unit {unit}")
+
+    def units_of(self, layer: LayerResult) -> list[int]:
+        """The units that are meant, each once; those with a label best first."""
+        if self.units == ALL:
+            return list(range(layer.unit_count))
+        if isinstance(self.units, str):
+            return layer.labels["unit"][layer.labels["is_detector"]].tolist()
+        return list(dict.fromkeys(self.units))
+
+
+def _check_known(names: Sequence[str], known: Sequence[str], what: str) -> None:
+    if not names:
+        raise NetdissectError(f"no {what} is named: there are {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise NetdissectError(f"no {what} {name!r}: there are {', '.join(known)}{nearest(name, known)}")

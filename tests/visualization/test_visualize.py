@@ -1,0 +1,232 @@
+"""From a network and data to pictures of units, in a result, a run, a report and on a page."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from netdissect import Concept, NetdissectError, Result, VisualizationOptions, dissect, visualize, write_report
+from netdissect.concepts.base import Labels
+from netdissect.results import METHODS
+from netdissect.visualization.inception import Excitation
+from tests.planted import MemoryDataset, Recall
+from tests.unchecked import unchecked_types
+
+OPTIONS = {"size": 8, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.2, "iou_threshold": 0.1}
+QUICK = Excitation(steps=8)
+LOOKS = VisualizationOptions(units=(0, 2), images=2, excitation=QUICK)
+IMAGES = 60
+
+
+class Colors(nn.Module):
+    """Units of ``maps``: red, less red, and one that never responds; ``passes`` counts those of several images."""
+
+    def __init__(self):
+        super().__init__()
+        self.passes = 0
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.maps = nn.ReLU(inplace=True)
+        self.scores = nn.Linear(3, 2)
+        self.scores.load_state_dict({"weight": torch.tensor([[1.0, -1, 0], [0.5, 1, 0]]), "bias": torch.zeros(2)})
+        with torch.no_grad():
+            self.conv.weight.zero_()
+            self.conv.weight[0, :, 1, 1] = torch.tensor([1.0, -0.5, -0.5])
+            self.conv.weight[1, :, 1, 1] = torch.tensor([-1.0, 0.2, 0.2])
+            self.conv.bias.copy_(torch.tensor([0.0, 0.5, -5.0]))
+
+    def forward(self, images):
+        self.passes += len(images) > 1
+        return self.scores(self.maps(self.conv(images)).amax(dim=(2, 3)))
+
+
+@pytest.fixture(scope="module")
+def data():
+    labels = np.zeros((1, 4, 4), dtype=np.int32)
+    labels[0, :, :2] = 1
+    return MemoryDataset([Labels(labels)] * IMAGES, [Concept(1, "left", "object")], (4, 4))
+
+
+@pytest.fixture(scope="module")
+def layer(data):
+    with unchecked_types():
+        return visualize(Colors(), "maps", LOOKS, data, **OPTIONS)["maps"]
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("visualized") / "run"
+    with unchecked_types():
+        dissect(
+            Colors(),
+            ["maps", "scores"],
+            data,
+            visualize=VisualizationOptions(units=(0, 1), excitation=QUICK),
+            out=out,
+            **OPTIONS,
+        )
+    return out
+
+
+def test_every_method_gives_its_pictures_of_every_unit(layer):
+    assert list(layer.visualized) == [0, 2]
+    red = layer.visualized[0]
+    assert [one.method for one in red] == ["top"] * 4 + ["deconvnet"] * 2 + ["backprop"] * 4 + ["inceptionism"]
+    best = [f"image {index}" for index in layer.top_image[0, :2]]
+    assert best == ["image 59", "image 58"]
+    level = ["image 56", "image 55"]  # three of sixty excite it more: 95 %
+    assert [one.image_name for one in red] == best + level + 3 * best + [""]
+    assert red[0].caption == "no. 1 of all images: 0.2314 at 0, 0"
+    assert red[2].caption == "95 % of images excite it less: 0.2196 at 0, 0"
+    assert [one.activation for one in red[:2]] == pytest.approx(layer.top_activation[0, :2])
+    assert red[4].caption.startswith("no. 1 of all images") and red[6].caption.startswith("gradient, no. 1")
+    assert red[-1].activation > layer.top_activation[0, 0]
+    assert f"the images' highest is {layer.top_activation[0, 0]:.4g}" in red[-1].caption
+    made = np.asarray(red[-1].picture.convert("RGB"), dtype=float).mean(axis=(0, 1))
+    assert made[0] > made[1:].max() + 15
+
+
+def test_pictures_show_the_receptive_field_and_what_is_projected_back(layer):
+    top, _, _, _, back, _, gradient = layer.visualized[0][:7]
+    assert top.picture.size == (8 + 4 + 8, 8)  # the image, and its upper left corner, 2 pixels, as high
+    assert back.picture.size[1] == 2
+    projected = np.asarray(back.picture.convert("RGB"), dtype=float)[:, -2:]
+    assert projected[0, 0, 0] > 240 and projected[0, 0, 1] < 70  # more red, less green: around gray
+    assert gradient.picture.size == back.picture.size
+
+
+def test_a_class_is_a_unit_of_the_last_layer(data):
+    looks = VisualizationOptions(
+        units=(1,), images=1, variants=("gradient", "smoothed", "integrated", "ascent"), excitation=QUICK
+    )
+    red = visualize(Colors(), "scores", looks, data, **OPTIONS)["scores"].visualized[1]
+    assert [one.caption.split(",")[0].split(":")[0] for one in red if one.method == "backprop"] == [
+        "gradient",
+        "smoothed",
+        "integrated",
+        "model image by ascent",
+    ]
+
+
+def test_the_network_is_left_as_it_was(data):
+    model = Colors().train()
+    model.conv.weight.requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.inference_mode():
+        visualize(model, "maps", LOOKS, data, **OPTIONS)
+    assert all(module.training for module in model.modules())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert [parameter.requires_grad for parameter in model.parameters()] == [False, True, True, True]
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_a_saved_run_keeps_the_pictures_and_its_report_shows_them(run, data, tmp_path):
+    result = Result.load(run)
+    for layer in result.layers.values():
+        assert list(layer.visualized) == [0, 1]
+        assert {one.method for one in layer.visualizations} == {*METHODS}
+    front = json.loads((run / "run.json").read_text())["about"]["options"]["visualize"]
+    assert front["methods"] == list(METHODS) and front["units"] == [0, 1]
+    again = Result.load(result.save(tmp_path / "again"))
+    assert again["maps"].visualizations == result["maps"].visualizations
+    report = write_report(result, tmp_path / "report").parent
+    unit = json.loads((report / "data/1/0.js").read_text().split(",", 1)[1].rsplit(")", 1)[0])[1]
+    told = [picture for method in unit["visualizations"] for picture in method["pictures"]]
+    assert len(told) == len(result["scores"].visualized[1])
+    for picture, one in zip(told, result["scores"].visualized[1], strict=True):
+        assert (report / picture["path"]).read_bytes() == one.jpeg
+        assert (picture["caption"], tuple(picture["size"])) == (one.caption, one.picture.size)
+
+
+def test_from_a_run_the_same_without_a_pass(run, layer, data, tmp_path):
+    found = visualize(Colors(), "maps", LOOKS, data, run=run, out=tmp_path / "page", progress=False)
+    assert found["maps"].visualizations == layer.visualizations
+    assert list(found.layers) == ["maps"]
+    told = json.loads((tmp_path / "page" / "data.json").read_text())
+    unit = told["units"][0]
+    assert (unit["unit"], unit["label"], unit["highest"]) == (0, "left", float(layer.top_activation[0, 0]))
+    assert len(unit["pictures"]) == len(list((tmp_path / "page" / "pictures").glob("0-0-*.jpg"))) == 11
+    assert unit["made"] == layer.visualized[0][-1].activation
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "Images made to excite 1 of 2 units do so more" in page
+    assert "maps unit 0: left" in page and "maps unit 2: no label" in page
+
+
+def test_a_run_is_resumed_with_the_same_pictures_alone(run, data):
+    again = {"out": run, "resume": True, **OPTIONS}
+    looks = VisualizationOptions(units=(0, 1), excitation=QUICK)
+    assert dissect(Colors(), ["maps", "scores"], data, visualize=looks, **again)["maps"].visualizations
+    with pytest.raises(NetdissectError, match="options visualize is"):
+        dissect(Colors(), ["maps", "scores"], data, visualize="top", **again)
+    with pytest.raises(NetdissectError, match="options visualize is only there"):
+        dissect(Colors(), ["maps", "scores"], data, **again)
+
+
+def test_of_labelled_units_the_best_come_first(data):
+    looks = VisualizationOptions(("top",), images=1)
+    layer = visualize(Colors(), "maps", looks, data, **OPTIONS)["maps"]
+    detectors = layer.labels[layer.labels["is_detector"]]
+    assert list(layer.visualized) == detectors["unit"].tolist() != []
+    everyone = visualize(Colors(), "maps", VisualizationOptions(("top",), "all"), data, **OPTIONS)["maps"]
+    assert list(everyone.visualized) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("looks", [VisualizationOptions(units=(0, 3)), VisualizationOptions(units=(-1,))])
+def test_a_unit_that_is_not_there_is_told_before_the_pass(looks, data):
+    model = Colors()
+    with pytest.raises(NetdissectError, match=r"^layer maps has the units 0 to 2: there is no unit (3|-1)$"):
+        visualize(model, "maps", looks, data, **OPTIONS)
+    assert model.passes == 0
+
+
+def test_a_layer_without_gradients_has_top_images_alone(data):
+    model = Recall(np.random.default_rng(0).random((IMAGES, 2, 2, 2), dtype=np.float32))
+    with pytest.raises(NetdissectError, match=r"^layer maps cannot be differentiated: [^\n]*$"):
+        visualize(model, "maps", VisualizationOptions(units=(1,)), data, **OPTIONS)
+    layer = visualize(model, "maps", VisualizationOptions(("top",), (1,)), data, **OPTIONS)["maps"]
+    assert {one.method for one in layer.visualizations} == {"top"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"methods": ("tops",)}, r"no method 'tops': there are top, .*; did you mean top\?"),
+        ({"methods": ()}, "no method is named"),
+        ({"variants": ("smooth",)}, "no variant of back-propagation 'smooth'"),
+        ({"units": ()}, "no unit is named"),
+        ({"units": "some"}, "units are labelled, all, or numbers, not 'some'"),
+        ({"images": 0}, "at least 1 image"),
+    ],
+)
+def test_options_that_make_no_sense(changes, said):
+    with pytest.raises(NetdissectError, match=said):
+        VisualizationOptions(**changes)
+
+
+def test_a_run_of_something_else_is_refused(run, data):
+    other = Colors()
+    with torch.no_grad():
+        other.conv.bias += 1
+    with pytest.raises(NetdissectError, match="is of another network"):
+        visualize(other, "maps", LOOKS, data, run=run, progress=False)
+    with pytest.raises(NetdissectError, match="has no layer conv: it has maps, scores"):
+        visualize(Colors(), "conv", LOOKS, data, run=run, progress=False)
+    strange = MemoryDataset([data.labels(0)] * 3, data.concepts, (4, 4))
+    strange.fingerprint = lambda: "strange"
+    with pytest.raises(NetdissectError, match="is of other data"):
+        visualize(Colors(), "maps", LOOKS, strange, run=run, progress=False)
+    with pytest.raises(NetdissectError, match="leave out quantile"):
+        visualize(Colors(), "maps", LOOKS, data, run=run, quantile=0.1)
+
+
+def test_principal_components_are_looked_at_too(data):
+    looks = VisualizationOptions(units=(0,), images=1, excitation=QUICK)
+    layer = dissect(Colors(), "maps", data, basis="pca", visualize=looks, **OPTIONS)["maps"]
+    assert layer.visualized[0][0].activation == pytest.approx(layer.top_activation[0, 0], rel=1e-4)
+
+
+def test_visualize_looks_at_several_methods_by_name(data):
+    layer = dissect(Colors(), "maps", data, visualize=["top", "deconvnet"], **OPTIONS)["maps"]
+    assert {one.method for one in layer.visualizations} == {"top", "deconvnet"}
