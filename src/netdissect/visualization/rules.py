@@ -42,8 +42,10 @@ def redirected() -> AbstractContextManager[Any]:
     """
 
     def propagate(signal: Float[Tensor, "n *rest"], gradient: Float[Tensor, "n *rest"]) -> Float[Tensor, "n *rest"]:
-        dead = (gradient == 0).all(dim=tuple(range(1, gradient.ndim)), keepdim=True)
-        return torch.where(dead, _positive(signal, gradient), gradient)
+        alive = gradient.flatten(1).any(dim=1)
+        if alive.all():
+            return gradient
+        return torch.where(alive.view(-1, *[1] * (gradient.ndim - 1)), gradient, _positive(signal, gradient))
 
     return _Rectifiers(propagate)
 
