@@ -1,4 +1,4 @@
-"""Images made to excite units: how many get above all images of the data, and how long it takes. Prints one JSON object.
+"""Images made to excite units: how many get above all images of the data, and how long it takes. Prints a JSON object.
 
     uv run benchmarks/inception.py [--layer relu4 ...] [--units 40] [--steps 128]
     uv run benchmarks/inception.py --run RUN --network SPEC --data DATA --layer L [--layer ...]
