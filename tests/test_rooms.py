@@ -12,6 +12,7 @@ PACKAGE = Path(netdissect.__file__).parent
 #: From the top of the house to the bottom; `netdissect/__init__.py` and `__main__.py` are doors, not rooms.
 ROOMS = (
     "types",
+    "numbers",
     "storage",
     "parallel",
     "concepts",

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from netdissect.networks.layers import list_layers
     from netdissect.networks.load import load_model
     from netdissect.pipeline import dissect
+    from netdissect.pipeline.dream import dream
     from netdissect.pipeline.visualize import visualize
     from netdissect.report import write_report
     from netdissect.results import LayerResult, Result
     from netdissect.types import BadSampleError, Concept, NetdissectError
-    from netdissect.visualization import VisualizationOptions
+    from netdissect.visualization import Dreaming, Excitation, VisualizationOptions
 
 # Imported when first asked for, so that the command's --help does not wait for torch.
 _HOMES = {
@@ -31,6 +32,8 @@ _HOMES = {
     "BrodenDataset": "netdissect.concepts",
     "Concept": "netdissect.types",
     "ConceptDataset": "netdissect.concepts",
+    "Dreaming": "netdissect.visualization",
+    "Excitation": "netdissect.visualization",
     "FolderDataset": "netdissect.concepts",
     "KeptActivations": "netdissect.activations",
     "Labels": "netdissect.concepts.base",
@@ -42,6 +45,7 @@ _HOMES = {
     "TrainingMonitor": "netdissect.experiments.training",
     "VisualizationOptions": "netdissect.visualization",
     "dissect": "netdissect.pipeline",
+    "dream": "netdissect.pipeline.dream",
     "list_layers": "netdissect.networks.layers",
     "load_model": "netdissect.networks.load",
     "open_dataset": "netdissect.concepts",
@@ -55,6 +59,8 @@ __all__ = [
     "BrodenDataset",
     "Concept",
     "ConceptDataset",
+    "Dreaming",
+    "Excitation",
     "FolderDataset",
     "KeptActivations",
     "Labels",
@@ -66,6 +72,7 @@ __all__ = [
     "TrainingMonitor",
     "VisualizationOptions",
     "dissect",
+    "dream",
     "list_layers",
     "load_model",
     "open_dataset",

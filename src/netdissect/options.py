@@ -1,6 +1,5 @@
 """What a caller asked for, checked and in plain types, before any work begins."""
 
-import operator
 import os
 from collections.abc import Sequence
 
@@ -11,27 +10,9 @@ from netdissect.engine.batches import Preprocess
 from netdissect.engine.mask import check_alignment
 from netdissect.networks.expected import CHANNELS, IMAGENET, VALUE_RANGES, Expected
 from netdissect.networks.running import device_of
+from netdissect.numbers import real_number, whole_number
 from netdissect.parallel import MOST_WORKERS
 from netdissect.types import NetdissectError, one_line
-
-
-def real_number(value: float | int, what: str) -> float:
-    """``value``, of any type of number, as a float."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise NetdissectError(f"the {what} is a number, not {value!r}") from None
-
-
-def whole_number(value: int, what: str, least: int = 1) -> int:
-    """``value``, of any integer type, as an int of at least ``least``."""
-    try:
-        count = operator.index(value)
-    except TypeError:
-        raise NetdissectError(f"the {what} is a whole number, not {value!r}") from None
-    if count < least:
-        raise NetdissectError(f"the {what} is at least {least}, not {count}")
-    return count
 
 
 def choose_preprocess(

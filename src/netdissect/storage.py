@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from PIL import Image
 
 from netdissect.types import NetdissectError, one_line
 
@@ -180,6 +181,25 @@ def write_text(path: Path, text: str) -> None:
     with _replacing(path) as beside:
         # Names of files may hold bytes that are no text.
         beside.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def check_picture(path: Path, what: str) -> None:
+    """Raises ``NetdissectError`` unless ``write_picture`` could write there ``what``, by the name."""
+    if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise NetdissectError(f"{path}: {what} is a .jpg or a .png")
+
+
+def write_picture(picture: Image.Image, path: Path) -> None:
+    """As PNG or JPEG, as the name ends; replaces the file in one step. Raises ``NetdissectError``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(path) as beside:
+            if path.suffix.lower() == ".png":
+                picture.save(beside, "PNG")
+            else:
+                picture.save(beside, "JPEG", quality=92, subsampling=0)
+    except OSError as error:
+        raise not_writable(path, error) from error
 
 
 @contextmanager

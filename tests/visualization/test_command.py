@@ -74,7 +74,7 @@ def test_dissect_keeps_pictures_of_labelled_units(run, tmp_path):
     ("arguments", "said"),
     [
         (("--layer", "relu4", "--unit", 128), "layer relu4 has the units 0 to 127: there is no unit 128"),
-        (("--layer", "relu4", "--unit", -1), "there is no unit -1"),
+        (("--layer", "relu4", "--unit", -1), "the number of a unit is at least 0, not -1"),
         (("--layer", "relu4", "--units", "1,x"), "--units '1,x': labelled, all, or numbers and ranges such as 3,10-19"),
         (("--layer", "relu4", "--units", "some"), "units are labelled, all, or numbers, not 'some'"),
         (("--layer", "relu4", "--method", "tops"), "no method 'tops'"),

@@ -23,6 +23,22 @@ InputOption = Annotated[
     str | None,
     typer.Option("--input", metavar="rgb|bgr|gray", help="Channels of images. Default: what the weights tell, or rgb."),
 ]
+MeanOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="M|R,G,B",
+        help="Channel means, in --input's order and in --range. Default: what the weights tell, or ImageNet's.",
+    ),
+]
+StdOption = Annotated[
+    str | None,
+    typer.Option(metavar="S|R,G,B", help="Channel deviations, likewise; with --range 255 the default is 1."),
+]
+RangeOption = Annotated[
+    int | None,
+    typer.Option("--range", metavar="1|255", help="What white is. Default: what the weights tell, or 1."),
+]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.")]
 LayoutOption = Annotated[
     str | None,
     typer.Option(
@@ -133,24 +149,12 @@ class DissectOptions:
     ] = "receptive"
     layout: LayoutOption = None
     size: SizeOption = None
-    mean: Annotated[
-        str | None,
-        typer.Option(
-            metavar="M|R,G,B",
-            help="Channel means, in --input's order and in --range. Default: what the weights tell, or ImageNet's.",
-        ),
-    ] = None
-    std: Annotated[
-        str | None,
-        typer.Option(metavar="S|R,G,B", help="Channel deviations, likewise; with --range 255 the default is 1."),
-    ] = None
+    mean: MeanOption = None
+    std: StdOption = None
     channels: InputOption = None
-    value_range: Annotated[
-        int | None,
-        typer.Option("--range", metavar="1|255", help="What white is. Default: what the weights tell, or 1."),
-    ] = None
+    value_range: RangeOption = None
     batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 32
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.")] = "auto"
+    device: DeviceOption = "auto"
     categories: Annotated[
         str | None, typer.Option(metavar="A,B", help="Name units by concepts of these categories alone.")
     ] = None
@@ -185,8 +189,8 @@ class DissectOptions:
             "align": self.align,
             "layout": self.layout,
             "size": None if self.size is None else read_size(self.size),
-            "mean": _per_channel(self.mean, "--mean"),
-            "std": _per_channel(self.std, "--std"),
+            "mean": per_channel(self.mean, "--mean"),
+            "std": per_channel(self.std, "--std"),
             "channels": self.channels,
             "value_range": self.value_range,
             "batch_size": self.batch_size,
@@ -201,5 +205,6 @@ class DissectOptions:
         }
 
 
-def _per_channel(text: str | None, option: str) -> list[float] | None:
+def per_channel(text: str | None, option: str) -> list[float] | None:
+    """The numbers of an option of one for all channels, or one for each."""
     return None if text is None else read_numbers(text, option, "a number, or three with commas between", float)

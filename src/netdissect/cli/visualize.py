@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netdissect.cli.common import JsonOption, fail
-from netdissect.cli.options import DissectOptions, LayersOption, NetworkOptions, takes_options
+from netdissect.cli.common import JsonOption, fail, read_size
+from netdissect.cli.options import (
+    DeviceOption,
+    DissectOptions,
+    InputOption,
+    LayersOption,
+    LayoutOption,
+    MeanOption,
+    NetworkOptions,
+    RangeOption,
+    StdOption,
+    per_channel,
+    takes_options,
+)
 from netdissect.printing import print_visualizations
 from netdissect.types import NetdissectError
 
@@ -83,7 +95,7 @@ def visualize(
     """
     from netdissect.pipeline.visualize import visualize as visualize_units
     from netdissect.report.visualizations import plain_visualizations
-    from netdissect.visualization.inception import Excitation
+    from netdissect.visualization import Excitation
 
     excitation = Excitation(steps=steps, diverse=diverse, position=position, seed=options.seed)
     looks = read_looks(method, units, unit, variants=tuple(_listed(variant)), images=images, excitation=excitation)
@@ -103,6 +115,76 @@ def visualize(
     else:
         print_visualizations(result)
         print(f"page    {out / 'index.html'}")
+
+
+@visualize_commands.command(
+    epilog="Example: netdissect dream torchvision:googlenet --weights DEFAULT --layer inception4c photo.jpg"
+)
+@takes_options
+def dream(
+    network: NetworkOptions,
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
+    layer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The layer that dreams, as 'netdissect layers' names it.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the dream, a .jpg or .png.")] = Path(
+        "dream.jpg"
+    ),
+    unit: Annotated[
+        int | None, typer.Option(metavar="N", help="Excite this unit alone. Default: the layer as a whole.")
+    ] = None,
+    octaves: Annotated[int, typer.Option(help="Sizes at which the image is changed, the smallest first.")] = 4,
+    scale: Annotated[float, typer.Option(help="How much larger each octave is than the one before.")] = 1.4,
+    steps: Annotated[int, typer.Option(help="Steps of ascent at each octave.")] = 10,
+    rate: Annotated[float, typer.Option(help="How far a step changes a pixel on average; white is 1.")] = 0.006,
+    longest: Annotated[int, typer.Option(help="Pixels of the longer side: an image with more is made smaller.")] = 672,
+    seed: Annotated[
+        int, typer.Option(help="For where windows lie, and the random weights of a model without any.")
+    ] = 0,
+    layout: LayoutOption = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S|HxW", help="Pixels of the windows that the network sees. Default: what the weights tell, or 224."
+        ),
+    ] = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    channels: InputOption = None,
+    value_range: RangeOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Changes an image so that a layer, or a unit, sees in it more and more of what it looks for.
+
+    The network sees the image in windows of its own size: the image keeps its proportions, whatever they are.
+    """
+    from netdissect.pipeline.dream import dream as dream_of
+    from netdissect.visualization import Dreaming
+
+    dreaming = Dreaming(octaves, scale, steps, rate, seed)
+    try:
+        dream_of(
+            network.load(seed),
+            layer,
+            image,
+            unit,
+            dreaming=dreaming,
+            longest=longest,
+            layout=layout,
+            size=None if size is None else read_size(size),
+            mean=per_channel(mean, "--mean"),
+            std=per_channel(std, "--std"),
+            channels=channels,
+            value_range=value_range,
+            device=device,
+            out=out,
+        )
+    except KeyboardInterrupt:
+        fail("interrupted; nothing was written", 130)
+    print(out)
 
 
 def read_looks(methods: str, units: str, unit: Sequence[int] | None = None, **others: Any) -> "VisualizationOptions":

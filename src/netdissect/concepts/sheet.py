@@ -1,6 +1,5 @@
 """A sheet of images in which a concept is drawn."""
 
-import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from netdissect.concepts.base import ConceptDataset
 from netdissect.concepts.census import concept_mask, find_images
-from netdissect.types import BadSampleError, Concept, NetdissectError, OnProgress, no_progress, one_line
+from netdissect.storage import check_picture, write_picture
+from netdissect.types import BadSampleError, Concept, NetdissectError, OnProgress, no_progress
 
 #: The longer side of a tile, in pixels.
 TILE = 224
@@ -53,9 +53,7 @@ def write_sheet(
     Raises ``NetdissectError`` if no image carries the concept or ``path`` cannot be written, ``BadSampleError`` for an
     image that cannot be read.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (".jpg", ".jpeg", ".png"):
-        raise NetdissectError(f"{path}: a sheet is a .jpg or a .png")
+    check_picture(path, "a sheet")
     if count < 1 or seed < 0:
         raise NetdissectError(f"a sheet of {count} images by seed {seed}: at least 1, and a seed of 0 or greater")
     found = find_images(data, concept.number, workers=workers, skip_bad=skip_bad, on_progress=on_progress)
@@ -71,7 +69,7 @@ def write_sheet(
         f"{pixels:,} label pixels, {_percent(share)} of these images",
         f"{len(tiles)} shown",
     )
-    _write(_page(concept.name, "   ·   ".join(facts), tiles), path)
+    write_picture(_page(concept.name, "   ·   ".join(facts), tiles), path)
     return len(tiles)
 
 
@@ -151,16 +149,3 @@ def _percent(share: float) -> str:
     if percent < 0.01:
         return "< 0.01 %"
     return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.1f} %" if percent >= 0.095 else f"{percent:.2f} %"
-
-
-def _write(page: Image.Image, path: Path) -> None:
-    buffer = io.BytesIO()
-    if path.suffix.lower() == ".png":
-        page.save(buffer, "PNG")
-    else:
-        page.save(buffer, "JPEG", quality=92, subsampling=0)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(buffer.getvalue())
-    except OSError as error:
-        raise NetdissectError(f"{path}: cannot be written: {one_line(error)}") from error

@@ -13,7 +13,7 @@ from netdissect.concepts import ConceptDataset
 from netdissect.experiments.rotation import Curve, rotation_curves
 from netdissect.experiments.rotation_plot import draw_categories, draw_curve
 from netdissect.networks.load import LoadedModel
-from netdissect.options import real_number
+from netdissect.numbers import real_number
 from netdissect.pipeline import dissect
 from netdissect.pipeline.bases import BasisChoice, Rotated
 from netdissect.progress import progress_bar

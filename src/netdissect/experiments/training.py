@@ -11,7 +11,7 @@ from torch import nn
 from netdissect.concepts import ConceptDataset
 from netdissect.experiments.steps import StepWriter, step_folder
 from netdissect.experiments.untouched import untouched, unwrapped
-from netdissect.options import whole_number
+from netdissect.numbers import whole_number
 from netdissect.pipeline import dissect
 from netdissect.results import Result, check_free
 from netdissect.types import NetdissectError

@@ -17,7 +17,7 @@ from torch import Tensor
 from netdissect.engine.basis import Components, Rotation
 from netdissect.engine.view import View
 from netdissect.networks.layers import LayerInfo
-from netdissect.options import real_number, whole_number
+from netdissect.numbers import real_number, whole_number
 from netdissect.storage import read_npz, write_npz
 from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
 

@@ -18,14 +18,13 @@ from netdissect.networks.layers import find_layers
 from netdissect.networks.layouts import check_layout
 from netdissect.networks.load import LoadedModel
 from netdissect.networks.weights import weights_hash
+from netdissect.numbers import real_number, whole_number
 from netdissect.options import (
     check_options,
     choose_device,
     choose_precision,
     choose_preprocess,
     choose_workers,
-    real_number,
-    whole_number,
 )
 from netdissect.pipeline.bases import BasisChoice, Chosen, choose_views
 from netdissect.pipeline.directory import check_directory, run_into

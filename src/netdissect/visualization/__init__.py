@@ -4,7 +4,9 @@ Each of the four ways gives pictures of units; what these are called is found el
 propagate gradients, ``activations`` makes a layer a function that can be differentiated, ``visualize`` does all of it.
 """
 
+from netdissect.visualization.dreaming import Dreaming
+from netdissect.visualization.inception import Excitation
 from netdissect.visualization.options import VisualizationOptions
 from netdissect.visualization.visualize import check_looks, visualized
 
-__all__ = ["VisualizationOptions", "check_looks", "visualized"]
+__all__ = ["Dreaming", "Excitation", "VisualizationOptions", "check_looks", "visualized"]

@@ -12,10 +12,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from netdissect.numbers import number_above, whole_number
 from netdissect.types import OnProgress, no_progress
 from netdissect.visualization.activations import Activations
-from netdissect.visualization.checks import check_above, check_units, check_whole
 from netdissect.visualization.rules import redirected
+from netdissect.visualization.units import check_units
 
 #: A window is moved at random by up to this share of its size.
 _JITTER = 1 / 8
@@ -35,10 +36,15 @@ class Dreaming:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("octaves", 1), ("steps", 1), ("seed", 0)):
-            check_whole(f"dream: {name}", getattr(self, name), least)
-        check_above("dream: scale", self.scale, 1)
-        check_above("dream: rate", self.rate, 0)
+        plain = {
+            "octaves": whole_number(self.octaves, "number of octaves"),
+            "steps": whole_number(self.steps, "number of steps"),
+            "seed": whole_number(self.seed, "seed", least=0),
+            "scale": number_above(self.scale, "scale of octaves", 1),
+            "rate": number_above(self.rate, "rate of dreaming", 0),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
 
 _DEFAULT = Dreaming()
@@ -61,7 +67,7 @@ def dream(
     Raises ``NetdissectError`` for a unit that is not there, and where the network cannot be differentiated.
     """
     if unit is not None:
-        check_units(activations, [unit])
+        check_units(activations.view, [unit])
     given = image.detach().to(activations.device)[None]
     chance = np.random.default_rng(how.seed)
     change = torch.zeros_like(given)

@@ -11,13 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from netdissect.types import OnProgress, no_progress
+from netdissect.numbers import number_above, whole_number
+from netdissect.types import NetdissectError, OnProgress, no_progress
 from netdissect.visualization.activations import Activations
-from netdissect.visualization.checks import check_above, check_choice, check_number, check_units, check_whole
 from netdissect.visualization.parametrization import PARAMETRIZATIONS
 from netdissect.visualization.priors import contrast, similarity, total_variation
 from netdissect.visualization.robustness import draw_movements, moved
 from netdissect.visualization.rules import redirected
+from netdissect.visualization.units import check_units
 
 #: Where in its map a unit is excited: in the middle alone, or everywhere.
 POSITIONS = ("center", "mean")
@@ -55,17 +56,24 @@ class Excitation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("diverse", 1), ("batch_size", 1), ("seed", 0)):
-            check_whole(_told(name), getattr(self, name), least)
-        for name in ("l2", "total_variation", "diversity"):
-            check_number(_told(name), getattr(self, name), least=0)
-        check_above(_told("learning_rate"), self.learning_rate, 0)
-        check_choice(_told("parametrization"), self.parametrization, tuple(PARAMETRIZATIONS))
-        check_choice(_told("position"), self.position, POSITIONS)
-
-
-def _told(name: str) -> str:
-    return f"inceptionism: {name.replace('_', ' ')}"
+        plain = {
+            "steps": whole_number(self.steps, "number of steps"),
+            "diverse": whole_number(self.diverse, "number of diverse images"),
+            "batch_size": whole_number(self.batch_size, "batch size of inceptionism"),
+            "seed": whole_number(self.seed, "seed of inceptionism", least=0),
+            "learning_rate": number_above(self.learning_rate, "learning rate", 0),
+            "l2": number_above(self.l2, "weight l2", 0, or_equal=True),
+            "total_variation": number_above(self.total_variation, "weight total_variation", 0, or_equal=True),
+            "diversity": number_above(self.diversity, "weight diversity", 0, or_equal=True),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+        for what, chosen, known in (
+            ("parametrization", self.parametrization, PARAMETRIZATIONS),
+            ("position", self.position, POSITIONS),
+        ):
+            if chosen not in known:
+                raise NetdissectError(f"no {what} {chosen!r}: it is {' or '.join(known)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +104,7 @@ def excite(
 
     Raises ``NetdissectError`` for a unit that is not there, and where the network cannot be differentiated.
     """
-    check_units(activations, units)
+    check_units(activations.view, units)
     at_a_time = max(1, how.batch_size // how.diverse)
     batches = [units[begin : begin + at_a_time] for begin in range(0, len(units), at_a_time)]
     done = []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from netdissect.numbers import whole_number
 from netdissect.results import METHODS, LayerResult
 from netdissect.types import NetdissectError, nearest
 from netdissect.visualization.inception import Excitation
@@ -34,23 +35,19 @@ class VisualizationOptions:
     def __post_init__(self) -> None:
         _check_known(self.methods, METHODS, "method")
         _check_known(self.variants, VARIANTS, "variant of back-propagation")
-        if self.images < 1:
-            raise NetdissectError(f"a unit is shown with at least 1 image, not {self.images}")
+        object.__setattr__(self, "images", whole_number(self.images, "number of images to show a unit with"))
         if isinstance(self.units, str):
             if self.units not in (LABELLED, ALL):
                 raise NetdissectError(f"units are {LABELLED}, {ALL}, or numbers, not {self.units!r}")
-        elif not self.units:
-            raise NetdissectError("no unit is named")
+        else:
+            numbers = tuple(whole_number(unit, "number of a unit", least=0) for unit in self.units)
+            if not numbers:
+                raise NetdissectError("no unit is named")
+            object.__setattr__(self, "units", numbers)
 
     def plain(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    def check_units(self, layer: str, count: int) -> None:
-        """Raises ``NetdissectError`` for a unit that a layer of ``count`` units has not."""
-        for unit in () if isinstance(self.units, str) else self.units:
-            if not 0 <= unit < count:
-                raise NetdissectError(f"layer {layer} has the units 0 to {count - 1}: there is no unit {unit}")
 
     def units_of(self, layer: LayerResult) -> list[int]:
         """The units that are meant, each once; those with a label best first."""

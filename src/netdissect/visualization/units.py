@@ -1,5 +1,6 @@
-"""One unit's activation at one position of each image."""
+"""Units by their numbers, and one unit's activation at one position of each image."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -7,8 +8,18 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from netdissect.engine.view import View
 from netdissect.types import NetdissectError
 from netdissect.visualization.activations import Activations
+
+
+def check_units(view: View, units: Sequence[int]) -> None:
+    """Raises ``NetdissectError`` for a unit that the view has not, and for none at all."""
+    if not units:
+        raise NetdissectError(f"no unit of layer {view.name} is named")
+    for unit in units:
+        if not 0 <= unit < view.shape[0]:
+            raise NetdissectError(f"layer {view.name} has the units 0 to {view.shape[0] - 1}: there is no unit {unit}")
 
 
 def activations_at(

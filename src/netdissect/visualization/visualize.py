@@ -22,6 +22,7 @@ from netdissect.visualization.options import VisualizationOptions
 from netdissect.visualization.pictures import beside, color_picture, jpeg_of, magnitude_picture, picture_of, pixels_of
 from netdissect.visualization.saliency import gradient, guided, integrated, smoothed
 from netdissect.visualization.spots import Spot, level_spots, top_spots
+from netdissect.visualization.units import check_units
 
 #: Images that the network takes at a time.
 _TOGETHER = 8
@@ -45,7 +46,7 @@ def check_looks(
     looks: VisualizationOptions, model: nn.Module, view: View, preprocess: Preprocess, device: torch.device
 ) -> None:
     """Raises ``NetdissectError`` for what ``visualized`` would: a unit that is not there, a layer without gradients."""
-    looks.check_units(view.name, view.shape[0])
+    _check_named(looks, view)
     if looks.methods == ("top",):
         return
     with activations_of(model, view, preprocess, device) as activations:
@@ -69,7 +70,7 @@ def visualized(
     ``layer`` is the result of ``view``, ``data`` and ``preprocess`` are what it follows from. Raises
     ``NetdissectError`` for a layer that cannot be differentiated, and what reading images raises.
     """
-    looks.check_units(view.name, layer.unit_count)
+    _check_named(looks, view)
     units = looks.units_of(layer)
     made: dict[int, list[Visualization]] = {unit: [] for unit in units}
     with activations_of(model, view, preprocess, device) as activations:
@@ -80,6 +81,11 @@ def visualized(
                 for visualization in way(units):
                     made[visualization.unit].append(visualization)
     return replace(layer, visualizations=tuple(one for of_unit in made.values() for one in of_unit))
+
+
+def _check_named(looks: VisualizationOptions, view: View) -> None:
+    if not isinstance(looks.units, str):
+        check_units(view, looks.units)
 
 
 @dataclass(frozen=True)
