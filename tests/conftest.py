@@ -8,14 +8,17 @@ import torch
 from tests.unchecked import unchecked_types
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tests run in two processes: threads of theirs that share a core wait for one another at every convolution."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="module")
 def large_networks():
-    """Watches large networks with types unchecked, and in one thread: threads that share a core take time, too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Watches large networks with types unchecked."""
     with unchecked_types():
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -21,15 +21,6 @@ def summaries(model, size=(224, 224)):
     return {name: None if field is None else field.summary() for name, field in fields(model, size).items()}
 
 
-@pytest.fixture
-def one_thread():
-    """So small are these networks and images that threads take time rather than save it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # Worked out by hand: the size grows by (kernel - 1) * dilation * step, the first centre by half of that less padding.
 
 KNOWN = {
@@ -687,7 +678,7 @@ def fields_are_those_of_the_rule_and_of_the_gradient(drawn):
     checked["networks"] += 1
 
 
-def test_fields_are_those_of_the_rule_and_of_the_gradient(one_thread):
+def test_fields_are_those_of_the_rule_and_of_the_gradient():
     fields_are_those_of_the_rule_and_of_the_gradient()
     assert checked["networks"] >= 80
     assert checked["as_the_gradient_shows"] >= 130
