@@ -54,9 +54,9 @@ def tiny_result():
     options = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.7}
     result = dissect(Recall(maps, maps[:, :2]), ["maps", "maps1"], data, name=HOSTILE, **options)
     pictures = (
-        Visualization(0, "top", f"no. 1, {HOSTILE}", 8.0, jpeg_of("red", (300, 40)), f"{HOSTILE} 7"),
-        Visualization(0, "top", "no. 2", 7.0, jpeg_of("blue"), RIGHT_TO_LEFT),
-        Visualization(0, "inceptionism", LONG, 9.0, jpeg_of("green", (40, 300))),
+        Visualization(0, "top", "highest", f"no. 1, {HOSTILE}", 8.0, jpeg_of("red", (300, 40)), f"{HOSTILE} 7"),
+        Visualization(0, "top", LONG, "no. 2", 7.0, jpeg_of("blue"), RIGHT_TO_LEFT),
+        Visualization(0, "inceptionism", "", LONG, 9.0, jpeg_of("green", (40, 300))),
     )
     layers = {**result.layers, "maps": replace(result["maps"], visualizations=pictures)}
     return replace(result, layers=layers)

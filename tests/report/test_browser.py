@@ -286,10 +286,15 @@ def test_what_a_unit_looks_for(visit, tiny, tiny_report):
         page.wait_for_selector("dialog[open] .pictures")
         shown = page.locator("dialog .pictures").evaluate_all(
             "all => all.map((one) => [one.parentNode.querySelector('h3').textContent.split(' (')[0], "
+            "one.previousSibling.matches('h4') && one.previousSibling.textContent, "
             "...[...one.querySelectorAll('figcaption span')].map((words) => words.textContent)])"
         )
-        captions = [one.caption for one in tiny["maps"].visualized[0]]
-        assert shown == [["Top activated images", *captions[:2]], ["Inceptionism", captions[2]]]
+        first, second, made = tiny["maps"].visualized[0]
+        assert shown == [
+            ["Top activated images", "highest", first.caption],
+            ["Top activated images", second.variant, second.caption],
+            ["Inceptionism", False, made.caption],
+        ]
         page.locator("dialog .pictures img").last.scroll_into_view_if_needed()
         page.wait_for_function("[...document.querySelectorAll('.pictures img')].at(-1).naturalHeight === 300")
         page.keyboard.press("ArrowRight")

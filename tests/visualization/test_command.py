@@ -37,6 +37,7 @@ def test_visualize_writes_a_page_and_says_what_was_looked_at(run, saved, tmp_pat
         *("top", "top", "top", "deconvnet", "backprop"),
         *("inceptionism", "inceptionism"),
     ]
+    assert [picture["variant"] for picture in units[0]["pictures"]][2:5] == ["along the range", "", "guided"]
     lines = [line.split() for line in printed.splitlines()]
     made = max(picture["activation"] for picture in units[0]["pictures"] if not picture["image"])
     assert next(line for line in lines if line[:2] == ["relu4", "5"])[-3:] == [

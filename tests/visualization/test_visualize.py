@@ -80,7 +80,9 @@ def test_every_method_gives_its_pictures_of_every_unit(layer):
     assert red[0].caption == "no. 1 of all images: 0.2314 at 0, 0"
     assert red[2].caption == "95 % of images excite it less: 0.2196 at 0, 0"
     assert [one.activation for one in red[:2]] == pytest.approx(layer.top_activation[0, :2])
-    assert red[4].caption.startswith("no. 1 of all images") and red[6].caption.startswith("gradient, no. 1")
+    assert all(one.caption.startswith("no. 1 of all images") for one in (red[4], red[6], red[8]))
+    variants = ["highest"] * 2 + ["along the range"] * 2 + [""] * 2 + ["gradient"] * 2 + ["guided"] * 2 + [""]
+    assert [one.variant for one in red] == variants
     assert red[-1].activation > layer.top_activation[0, 0]
     assert f"the images' highest is {layer.top_activation[0, 0]:.4g}" in red[-1].caption
     made = np.asarray(red[-1].picture.convert("RGB"), dtype=float).mean(axis=(0, 1))
@@ -101,12 +103,9 @@ def test_a_class_is_a_unit_of_the_last_layer(data):
         units=(1,), images=1, variants=("gradient", "smoothed", "integrated", "ascent"), excitation=QUICK
     )
     red = visualize(Colors(), "scores", looks, data, **OPTIONS)["scores"].visualized[1]
-    assert [one.caption.split(",")[0].split(":")[0] for one in red if one.method == "backprop"] == [
-        "gradient",
-        "smoothed",
-        "integrated",
-        "model image by ascent",
-    ]
+    back = [one for one in red if one.method == "backprop"]
+    assert [one.variant for one in back] == ["gradient", "smoothed", "integrated", "ascent"]
+    assert back[-1].caption.startswith("model image: ")
 
 
 def test_the_network_is_left_as_it_was(data):
@@ -133,7 +132,11 @@ def test_a_saved_run_keeps_the_pictures_and_its_report_shows_them(run, data, tmp
     assert again["maps"].visualizations == result["maps"].visualizations
     report = write_report(result, tmp_path / "report").parent
     unit = json.loads((report / "data/1/0.js").read_text().split(",", 1)[1].rsplit(")", 1)[0])[1]
-    told = [picture for method in unit["visualizations"] for picture in method["pictures"]]
+    variants = [variant for method in unit["visualizations"] for variant in method["variants"]]
+    assert [variant["name"] for variant in variants] == [
+        *("highest", "along the range", "", "gradient", "guided", ""),
+    ]
+    told = [picture for variant in variants for picture in variant["pictures"]]
     assert len(told) == len(result["scores"].visualized[1])
     for picture, one in zip(told, result["scores"].visualized[1], strict=True):
         assert (report / picture["path"]).read_bytes() == one.jpeg

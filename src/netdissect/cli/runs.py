@@ -19,6 +19,7 @@ from netdissect.cli.options import (
 )
 from netdissect.cli.visualize import UnitsOption, read_looks
 from netdissect.printing import print_layers, print_summary
+from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
     from netdissect.networks.layers import LayerInfo
@@ -127,6 +128,8 @@ def dissect(
     """
     from netdissect.pipeline import dissect as dissect_model
 
+    if units != "labelled" and not visualize:
+        raise NetdissectError("--units: says which units --visualize looks at, which is not given")
     looks = read_looks(visualize, units) if visualize else ()
     loaded = network.load(options.seed)
     try:

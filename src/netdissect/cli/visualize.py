@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,28 @@ UnitsOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class ExcitationOptions:
+    """How images are made that excite a unit."""
+
+    steps: Annotated[int, typer.Option(help="Of inceptionism: steps of ascent.")] = 128
+    diverse: Annotated[int, typer.Option(help="Of inceptionism: different images of a unit.")] = 1
+    position: Annotated[
+        str,
+        typer.Option(
+            metavar="mean|center", help="Of inceptionism: excite a unit everywhere in its map, or at the center alone."
+        ),
+    ] = "mean"
+    parametrization: Annotated[
+        str,
+        typer.Option(metavar="fourier|pixels", help="Of inceptionism: change waves in uncorrelated colors, or pixels."),
+    ] = "fourier"
+    l2: Annotated[float, typer.Option(help="Of inceptionism: weight against contrast, such as 10.")] = 0
+    total_variation: Annotated[
+        float, typer.Option(help="Of inceptionism: weight against differences of neighbours, such as 10.")
+    ] = 0
+
+
 @visualize_commands.command(
     epilog="Example: netdissect visualize torchvision:resnet18 --weights DEFAULT --layer layer4 --unit 78 "
     "--data broden1_224 --out looks"
@@ -71,14 +94,8 @@ def visualize(
         ),
     ] = "gradient,guided",
     images: Annotated[int, typer.Option(help="Images of the data to show a unit with, for each method.")] = 3,
-    steps: Annotated[int, typer.Option(help="Of inceptionism: steps of ascent.")] = 128,
-    diverse: Annotated[int, typer.Option(help="Of inceptionism: different images of a unit.")] = 1,
-    position: Annotated[
-        str,
-        typer.Option(
-            metavar="mean|center", help="Of inceptionism: excite a unit everywhere in its map, or at the center alone."
-        ),
-    ] = "mean",
+    *,
+    making: ExcitationOptions,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +114,7 @@ def visualize(
     from netdissect.report.visualizations import plain_visualizations
     from netdissect.visualization import Excitation
 
-    excitation = Excitation(steps=steps, diverse=diverse, position=position, seed=options.seed)
+    excitation = Excitation(**asdict(making), seed=options.seed)
     looks = read_looks(method, units, unit, variants=tuple(_listed(variant)), images=images, excitation=excitation)
     if run is None:
         measured = options.plain()

@@ -20,7 +20,7 @@ from netdissect.pipeline.inputs import open_data, open_model
 from netdissect.progress import progress_bar
 from netdissect.report.page import write_page
 from netdissect.report.visualizations import plain_visualizations, visualization_sections
-from netdissect.results import Result
+from netdissect.results import Result, basis_in_words
 from netdissect.types import NetdissectError
 from netdissect.visualization import VisualizationOptions, check_looks, visualized
 
@@ -110,6 +110,11 @@ def _of_run(
     for view in views:
         if view.name not in result.layers:
             raise NetdissectError(f"{run}: has no layer {view.name}: it has {', '.join(result.layers)}")
+        if (basis := result.basis_of(view.name)) is not None:
+            raise NetdissectError(
+                f"{run}: layer {view.name} is {basis_in_words(basis)}, which a run does not hold: look at its units "
+                "where it is dissected, by visualize"
+            )
         check_looks(looks, loaded.model, view, preprocess, where)
     with progress_bar(progress) as bar:
         pictured = {

@@ -74,7 +74,13 @@ def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
         "highest": float(layer.top_activation[unit, 0]),
         "made": max((one.activation for one in pictures if not one.image_name), default=None),
         "pictures": [
-            {"method": one.method, "caption": one.caption, "activation": one.activation, "image": one.image_name}
+            {
+                "method": one.method,
+                "variant": one.variant,
+                "caption": one.caption,
+                "activation": one.activation,
+                "image": one.image_name,
+            }
             for one in pictures
         ],
     }
@@ -99,19 +105,20 @@ def pictures_of(layer: int, unit: int) -> str:
 
 
 def told_by_method(visualizations: Sequence[Visualization], start: str) -> list[dict[str, Any]]:
-    """What pages tell of the pictures of one unit, method by method; names of files begin with ``start``."""
+    """What pages tell of the pictures of one unit: by method, and of each by variant; files begin with ``start``."""
+    variants: dict[str, dict[str, list[dict[str, Any]]]] = {method: {} for method in METHODS}
+    for file, one in _files(visualizations, start):
+        variants[one.method].setdefault(one.variant, []).append(
+            {"path": file, "size": list(one.picture.size), "name": one.image_name, "caption": one.caption}
+        )
     return [
         {
             "title": TITLES[method][0],
             "text": TITLES[method][1],
-            "pictures": [
-                {"path": file, "size": list(one.picture.size), "name": one.image_name, "caption": one.caption}
-                for file, one in _files(visualizations, start)
-                if one.method == method
-            ],
+            "variants": [{"name": name, "pictures": pictures} for name, pictures in found.items()],
         }
-        for method in METHODS
-        if any(one.method == method for one in visualizations)
+        for method, found in variants.items()
+        if found
     ]
 
 

@@ -13,12 +13,15 @@ METHODS = ("top", "deconvnet", "backprop", "inceptionism")
 class Visualization:
     """One picture of what a unit looks for, made by ``method``; ``caption`` says what is seen.
 
-    ``activation`` is the unit's where the picture is of, or, of a picture that was made to excite the unit, its highest
-    on that picture. ``image_name`` is that of the dataset's image that the picture is of, empty if it is of none.
+    ``variant`` tells pictures of one method apart: how back-propagation was done, and whether an image is one of the
+    ``highest`` or ``along the range``. It is empty where there is but one kind of them. ``activation`` is the unit's
+    where the picture is of, or, of a picture that was made to excite the unit, its highest on that picture.
+    ``image_name`` is that of the dataset's image that the picture is of, empty if it is of none.
     """
 
     unit: int
     method: str
+    variant: str
     caption: str
     activation: float
     jpeg: bytes = field(repr=False)

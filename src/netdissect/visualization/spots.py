@@ -15,14 +15,19 @@ from netdissect.results import LayerResult
 LEVELS = (99.9, 99.0, 95.0)
 
 
+#: Which of the two a spot is.
+HIGHEST, RANGE = "highest", "along the range"
+
+
 @dataclass(frozen=True)
 class Spot:
-    """An image of the dataset, by its ``index``, that excites a unit; ``words`` say how much.
+    """An image of the dataset, by its ``index``, that excites a unit; ``among`` which it is, ``words`` say how much.
 
     ``position`` is row and column of the unit's highest activation in it, None where it is not known yet.
     """
 
     index: int
+    among: str
     words: str
     position: tuple[int, int] | None = None
 
@@ -32,7 +37,7 @@ def top_spots(layer: LayerResult, unit: int, count: int) -> list[Spot]:
     maps = layer.top_maps[unit, :count]
     rows, columns = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[2])
     return [
-        Spot(int(index), f"no. {rank} of all images", (int(row), int(column)))
+        Spot(int(index), HIGHEST, f"no. {rank} of all images", (int(row), int(column)))
         for rank, (index, row, column) in enumerate(zip(layer.top_image[unit], rows, columns, strict=False), start=1)
     ]
 
@@ -52,6 +57,6 @@ def level_spots(layer: LayerResult, unit: int, names: dict[str, int], count: int
         if first < taken:
             continue
         for place in order[first : first + count]:
-            spots.append(Spot(names[layer.sample[place]], f"{level:g} % of images excite it less"))
+            spots.append(Spot(names[layer.sample[place]], RANGE, f"{level:g} % of images excite it less"))
         taken = first + count
     return spots

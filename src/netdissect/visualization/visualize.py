@@ -93,7 +93,7 @@ class _Seen:
     """A spot of a unit: the image, also as the network takes it, the piece that is looked at, and the activation."""
 
     unit: int
-    words: str
+    spot: Spot
     name: str
     image: Image.Image
     pixels: Float[Tensor, "3 H W"]
@@ -102,10 +102,10 @@ class _Seen:
     place: Place | None
     activation: float
 
-    def drawn(self, method: str, words: str, picture: Image.Image) -> Visualization:
+    def drawn(self, method: str, variant: str, picture: Image.Image) -> Visualization:
         row, column = self.position
-        caption = f"{words}{self.words}: {self.activation:.4g} at {row}, {column}"
-        return Visualization(self.unit, method, caption, self.activation, jpeg_of(picture), self.name)
+        caption = f"{self.spot.words}: {self.activation:.4g} at {row}, {column}"
+        return Visualization(self.unit, method, variant, caption, self.activation, jpeg_of(picture), self.name)
 
 
 class _Looker:
@@ -138,7 +138,7 @@ class _Looker:
         for batch in self._seen("top", spots):
             for seen in batch:
                 whole, piece = marked(seen.image, seen.box, seen.place), crop(seen.image, seen.box)
-                yield seen.drawn("top", "", whole if piece.size == whole.size else beside(whole, piece))
+                yield seen.drawn("top", seen.spot.among, whole if piece.size == whole.size else beside(whole, piece))
 
     def deconvnet(self, units: Sequence[int]) -> Iterator[Visualization]:
         """The activation alone projected back to the image, beside the piece of it that it comes from."""
@@ -148,7 +148,7 @@ class _Looker:
         """The gradient of the activation in its variants, each beside the piece of the image, and the model image."""
         for variant, (way, draw) in _GRADIENTS.items():
             if variant in self.looks.variants:
-                yield from self._projected(units, "backprop", f"{variant}, ", way, draw)
+                yield from self._projected(units, "backprop", variant, way, draw)
         if "ascent" in self.looks.variants:
             for place, unit in enumerate(units):
 
@@ -156,7 +156,7 @@ class _Looker:
                     self.on_progress(doing, before * total + done, len(units) * total)
 
                 made = model_image(self.activations, unit, on_progress=on_step)
-                yield self._made(unit, "backprop", "model image by ascent", made, self._highest(unit, made))
+                yield self._made(unit, "backprop", "ascent", "model image", made, self._highest(unit, made))
 
     def inceptionism(self, units: Sequence[int]) -> Iterator[Visualization]:
         """Images made to excite the unit."""
@@ -164,15 +164,15 @@ class _Looker:
         for unit, images, reached in zip(units, excited.images, excited.activations.tolist(), strict=True):
             words = "no image was found that excites it" if unit in excited.notes else "made to excite it"
             for image, activation in zip(images, reached, strict=True):
-                yield self._made(unit, "inceptionism", words, image, activation)
+                yield self._made(unit, "inceptionism", "", words, image, activation)
 
     def _projected(
-        self, units: Sequence[int], method: str, words: str, way: _Way, draw: Callable[[Tensor], Image.Image]
+        self, units: Sequence[int], method: str, variant: str, way: _Way, draw: Callable[[Tensor], Image.Image]
     ) -> Iterator[Visualization]:
         """What ``way`` gives of the units' top images, each beside the piece of the image."""
         spots = [(unit, spot) for unit in units for spot in top_spots(self.layer, unit, self.looks.images)]
         device = self.activations.device
-        for batch in self._seen(words.removesuffix(", ") or method, spots):
+        for batch in self._seen(variant or method, spots):
             found = way(
                 self.activations,
                 torch.stack([seen.pixels for seen in batch]).to(device),
@@ -181,7 +181,7 @@ class _Looker:
             )
             for seen, numbers in zip(batch, found, strict=True):
                 picture = draw(numbers).resize(seen.image.size)
-                yield seen.drawn(method, words, beside(crop(seen.image, seen.box), crop(picture, seen.box)))
+                yield seen.drawn(method, variant, beside(crop(seen.image, seen.box), crop(picture, seen.box)))
 
     def _seen(self, doing: str, spots: Sequence[tuple[int, Spot]]) -> Iterator[list[_Seen]]:
         """The spots, looked at, some at a time."""
@@ -202,13 +202,13 @@ class _Looker:
         box = receptive_box(view.field, row, column, size)
         place = place_of(view.field, row, column, view.shape[1:], size)
         name = plain_text(self.data.image_name(spot.index))
-        return _Seen(unit, spot.words, name, image, pixels, (row, column), box, place, float(maps[unit, row, column]))
+        return _Seen(unit, spot, name, image, pixels, (row, column), box, place, float(maps[unit, row, column]))
 
     def _made(
-        self, unit: int, method: str, words: str, pixels: Float[Tensor, "3 H W"], activation: float
+        self, unit: int, method: str, variant: str, words: str, pixels: Float[Tensor, "3 H W"], activation: float
     ) -> Visualization:
         caption = f"{words}: {activation:.4g}; the images' highest is {self.layer.top_activation[unit, 0]:.4g}"
-        return Visualization(unit, method, caption, activation, jpeg_of(picture_of(pixels)))
+        return Visualization(unit, method, variant, caption, activation, jpeg_of(picture_of(pixels)))
 
     def _highest(self, unit: int, pixels: Float[Tensor, "3 H W"]) -> float:
         """The unit's highest activation on the image as it is shown, of 256 levels."""

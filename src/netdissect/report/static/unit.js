@@ -142,13 +142,16 @@ class UnitView {
 
   // What the unit looks for, by each method that was asked for.
   visualizations(methods) {
-    return methods.map(({ title, text, pictures }) =>
+    return methods.map(({ title, text, variants }) =>
       element(
         "section",
         {},
         element("h3", {}, title),
         element("p", { class: "soft" }, text),
-        element("div", { class: "pictures" }, pictures.map(pictureFigure)),
+        variants.flatMap(({ name, pictures }) => [
+          name && element("h4", { class: "variant" }, name),
+          element("div", { class: "pictures" }, pictures.map(pictureFigure)),
+        ]),
       ),
     );
   }
