@@ -286,7 +286,7 @@ def test_what_a_unit_looks_for(visit, tiny, tiny_report):
         page.wait_for_selector("dialog[open] .pictures")
         shown = page.locator("dialog .pictures").evaluate_all(
             "all => all.map((one) => [one.parentNode.querySelector('h3').textContent.split(' (')[0], "
-            "one.previousSibling.matches('h4') && one.previousSibling.textContent, "
+            "one.previousElementSibling.matches('h4') && one.previousElementSibling.textContent, "
             "...[...one.querySelectorAll('figcaption span')].map((words) => words.textContent)])"
         )
         first, second, made = tiny["maps"].visualized[0]

@@ -82,6 +82,8 @@ def test_dissect_keeps_pictures_of_labelled_units(run, tmp_path):
         (("--layer", "relu4", "--variant", "smooth"), "did you mean smoothed?"),
         (("--layer", "relu4", "--position", "everywhere"), "no position 'everywhere'"),
         (("--layer", "relu4", "--steps", 0), "steps is at least 1, not 0"),
+        (("--layer", "relu4", "--l2", -1), "the weight l2 is a finite number at least 0, not -1.0"),
+        (("--layer", "relu4", "--parametrization", "wave"), "no parametrization 'wave': it is fourier or pixels"),
         (("--layer", "relu9"), "no layer 'relu9'"),
         (("--layer", "relu4", "--layer", "relu1"), "has no layer relu1: it has relu4, scores"),
         (
@@ -95,6 +97,12 @@ def test_bad_input_is_one_line(run, saved, tmp_path, arguments, said):
     assert (status, printed) == (2, "")
     assert said in errors and errors.count("\n") == 1
     assert not (tmp_path / "looks").exists()
+
+
+def test_units_without_pictures_to_make_are_an_oversight(run, tmp_path):
+    status, printed, errors = run("dissect", DEMO_SPEC, "--layer", "relu4", "--units", "all", "--out", tmp_path / "run")
+    assert (status, printed) == (2, "") and errors.count("\n") == 1
+    assert "--units: says which units --visualize looks at, which is not given" in errors
 
 
 def test_methods_are_those_of_the_help(run):

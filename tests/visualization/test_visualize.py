@@ -154,6 +154,8 @@ def test_from_a_run_the_same_without_a_pass(run, layer, data, tmp_path):
     assert unit["made"] == layer.visualized[0][-1].activation
     page = (tmp_path / "page" / "index.html").read_text()
     assert "Images made to excite 1 of 2 units do so more" in page
+    for variant in ("highest", "along the range", "gradient", "guided"):
+        assert page.count(f'<h4 class="variant">{variant}</h4>') == 2, variant
     assert "maps unit 0: left" in page and "maps unit 2: no label" in page
 
 
@@ -208,7 +210,7 @@ def test_options_that_make_no_sense(changes, said):
         VisualizationOptions(**changes)
 
 
-def test_a_run_of_something_else_is_refused(run, data):
+def test_a_run_of_something_else_is_refused(run, data, tmp_path):
     other = Colors()
     with torch.no_grad():
         other.conv.bias += 1
@@ -220,6 +222,10 @@ def test_a_run_of_something_else_is_refused(run, data):
     strange.fingerprint = lambda: "strange"
     with pytest.raises(NetdissectError, match="is of other data"):
         visualize(Colors(), "maps", LOOKS, strange, run=run, progress=False)
+    in_components = tmp_path / "components"
+    dissect(Colors(), "maps", data, basis="pca", out=in_components, **OPTIONS)
+    with pytest.raises(NetdissectError, match="layer maps is in the basis of its principal components, which a run"):
+        visualize(Colors(), "maps", LOOKS, data, run=in_components, progress=False)
     with pytest.raises(NetdissectError, match="leave out quantile"):
         visualize(Colors(), "maps", LOOKS, data, run=run, quantile=0.1)
 

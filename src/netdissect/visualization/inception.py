@@ -175,7 +175,8 @@ class _Ascent:
             raised = of_units[:, maps.shape[2] // 2, maps.shape[3] // 2]
         else:
             raised = of_units.mean(dim=(1, 2))
-        usual = maps.detach().square().mean(dim=(1, 2, 3)).sqrt().clamp(min=torch.finfo(maps.dtype).tiny)
+        finite = maps.detach().nan_to_num(nan=0, posinf=0, neginf=0)
+        usual = finite.square().mean(dim=(1, 2, 3)).sqrt().clamp(min=torch.finfo(maps.dtype).tiny)
         total = (raised / usual).sum()
         if how.l2:
             total = total - how.l2 * contrast(images).sum()

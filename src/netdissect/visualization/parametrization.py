@@ -3,6 +3,7 @@
 After Olah, Mordvintsev, Schubert, "Feature Visualization", Distill 2017.
 """
 
+import math
 from typing import Protocol
 
 import torch
@@ -49,7 +50,10 @@ class Fourier:
         # In the constant, whose frequency is 0, lies a whole wave across the image.
         scale = 1 / torch.hypot(rows, columns).clamp(min=1 / max(size))
         scale = scale / (2 * scale.square().mean()).sqrt()  # real and imaginary parts add up
-        self.scale = scale[:, : width // 2 + 1, None].to(device)
+        scale = scale[:, : width // 2 + 1]
+        # Other columns stand for their mirror images, too, and have twice the say.
+        scale[:, [0, width // 2] if width % 2 == 0 else [0]] *= math.sqrt(2)
+        self.scale = scale[..., None].to(device)
         self.colors = torch.tensor(_COLORS, device=device)
 
     def pixels(self, numbers: Float[Tensor, "n 3 H f 2"]) -> Float[Tensor, "n 3 H W"]:
