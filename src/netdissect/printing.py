@@ -204,8 +204,11 @@ def print_checked(checked: "Checked") -> None:
 
 
 def print_visualizations(result: "Result") -> None:
-    """Units with their labels, and how far images made to excite them go beyond those of the data."""
-    from netdissect.report.visualizations import plain_visualizations  # here, since --help needs no matplotlib
+    """Units with their labels, how far images made to excite them go beyond those of the data, and notes."""
+    from netdissect.report.visualizations import (  # here, since --help needs no matplotlib
+        plain_visualizations,
+        visualization_notes,
+    )
 
     rows: list[list[Any]] = [
         [
@@ -218,7 +221,10 @@ def print_visualizations(result: "Result") -> None:
         ]
         for unit in plain_visualizations(result)["units"]
     ]
-    print_table(["layer", "unit", "label", "IoU", "pictures", "highest of the data", "highest made"], rows)
+    if rows:
+        print_table(["layer", "unit", "label", "IoU", "pictures", "highest of the data", "highest made"], rows)
+    for note in visualization_notes(result):
+        print(f"note: {note}\n")
 
 
 def _tree(layers: Sequence["LayerInfo"]) -> Iterator[tuple[int, "LayerInfo"]]:

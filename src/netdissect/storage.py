@@ -34,11 +34,16 @@ def check_place(out: Path, *, overwrite: bool, markers: Sequence[str], what: str
             raise NetdissectError(f"{out}: is not {what}, and is not overwritten")
         if os.path.ismount(out.absolute()):
             raise NetdissectError(f"{out}: a disk is mounted there, which cannot be replaced; name a folder in it")
-    parent = next(folder for folder in out.absolute().parents if folder.exists())
+    _check_parent(out)
+
+
+def _check_parent(path: Path) -> None:
+    """Raises ``NetdissectError`` where ``path`` could not be made."""
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
     try:
-        Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent)).rmdir()
+        Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent)).rmdir()
     except OSError as error:
-        raise not_writable(out, error) from error
+        raise not_writable(path, error) from error
 
 
 def lock_file(folder: Path, state: str) -> Path:
@@ -187,6 +192,9 @@ def check_picture(path: Path, what: str) -> None:
     """Raises ``NetdissectError`` unless ``write_picture`` could write there ``what``, by the name."""
     if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise NetdissectError(f"{path}: {what} is a .jpg or a .png")
+    if path.is_dir():
+        raise NetdissectError(f"{path}: is a directory")
+    _check_parent(path)
 
 
 def write_picture(picture: Image.Image, path: Path) -> None:

@@ -14,6 +14,7 @@ from netdissect.networks.load import load_model
 from netdissect.types import NetdissectError
 from netdissect.visualization import saliency
 from netdissect.visualization.deconvnet import project_back
+from netdissect.visualization.inception import Excitation, excite
 from netdissect.visualization.model_image import model_image
 from netdissect.visualization.pictures import pixels_of
 from tests.shared import SHARED, needs_shared
@@ -30,6 +31,7 @@ WAYS = {
     "smoothed": asked(partial(saliency.smoothed, samples=2)),
     "integrated": asked(partial(saliency.integrated, steps=2)),
     "model image": lambda activations: model_image(activations, 1, steps=2),
+    "inceptionism": lambda activations: excite(activations, [1], Excitation(steps=2)).images,
 }
 ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
@@ -88,6 +90,18 @@ def test_the_network_is_left_as_it_was_after_an_exception(way, error, raised):
     assert state(model) == before and not _get_current_function_mode_stack()
 
 
+class Odd(torch.autograd.Function):
+    """Its gradient fails in a way of its own."""
+
+    @staticmethod
+    def forward(ctx, maps):
+        return maps.clone()
+
+    @staticmethod
+    def backward(ctx, signal):
+        raise ValueError("odd\nindeed")
+
+
 class Stuck(torch.autograd.Function):
     """Its gradient fails."""
 
@@ -109,6 +123,7 @@ class Stuck(torch.autograd.Function):
         (lambda maps: torch.tensor(maps.tolist()), "no gradient leads"),
         (lambda maps: torch.igamma(maps + 1, maps + 1), "igamma"),
         (Stuck.apply, "no way back"),
+        (Odd.apply, "odd indeed"),
     ],
 )
 def test_a_layer_that_cannot_be_differentiated(way, end, said):
@@ -136,6 +151,29 @@ def test_images_and_units_that_were_made_in_inference_mode():
     with opened(Moody(), "maps") as activations:
         for way in (project_back, saliency.gradient, partial(saliency.integrated, steps=2)):
             assert torch.equal(way(activations, *given), asked(way)(activations))
+
+
+def test_a_network_that_was_made_in_inference_mode():
+    """It cannot be differentiated, and what it asks for stays as it was."""
+    with torch.inference_mode():
+        model = Moody()
+    asked = [parameter.requires_grad for parameter in model.parameters()]
+    with opened(model, "maps") as activations:
+        with pytest.raises(NetdissectError, match="with gradients: RuntimeError: Inference tensors cannot be saved"):
+            WAYS["gradient"](activations)
+        assert not activations(noise(1, 3, 8, 8)).requires_grad
+    assert [parameter.requires_grad for parameter in model.parameters()] == asked
+
+
+@ways
+def test_whatever_numbers_are_made_of_by_default(way):
+    with opened(Moody(), "maps") as activations:
+        expected = way(activations)
+        torch.set_default_dtype(torch.float64)
+        try:
+            assert torch.equal(way(activations), expected)
+        finally:
+            torch.set_default_dtype(torch.float32)
 
 
 def test_maps_are_those_of_the_network():

@@ -77,6 +77,10 @@ def test_dissect_keeps_pictures_of_labelled_units(run, tmp_path):
         (("--layer", "relu4", "--unit", 128), "layer relu4 has the units 0 to 127: there is no unit 128"),
         (("--layer", "relu4", "--unit", -1), "the number of a unit is at least 0, not -1"),
         (("--layer", "relu4", "--units", "1,x"), "--units '1,x': labelled, all, or numbers and ranges such as 3,10-19"),
+        (("--layer", "relu4", "--units", "0-9999999"), "0-9999999 is no range of 1 to 1,000,000 units"),
+        (("--layer", "relu4", "--units", "5-3"), "5-3 is no range of 1 to"),
+        (("--layer", "relu4", "--units", "5", "--unit", 3), "--unit names units in place of --units"),
+        (("--layer", "relu4", "--input", "bgr", "--range", 255), "options hold; leave out --input, --range"),
         (("--layer", "relu4", "--units", "some"), "units are labelled, all, or numbers, not 'some'"),
         (("--layer", "relu4", "--method", "tops"), "no method 'tops'"),
         (("--layer", "relu4", "--variant", "smooth"), "did you mean smoothed?"),
@@ -97,6 +101,21 @@ def test_bad_input_is_one_line(run, saved, tmp_path, arguments, said):
     assert (status, printed) == (2, "")
     assert said in errors and errors.count("\n") == 1
     assert not (tmp_path / "looks").exists()
+
+
+def test_a_run_of_random_weights_is_known_by_its_own_seed(run, tmp_path):
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())\n"
+    )
+    spec, out = f"{tmp_path / 'net.py'}:build", tmp_path / "run"
+    status, _, errors = run("dissect", spec, "--layer", 1, "--seed", 3, "--out", out, *SCENES)
+    assert status == 0, errors
+    few = ("--layer", 1, "--units", "all", "--method", "top", "--run", out, "--out", tmp_path / "looks")
+    status, printed, errors = run("visualize", spec, *few)
+    assert status == 0, errors
+    assert "note: " in printed and "label passes the cut" not in printed
+    status, _, errors = run("visualize", spec, *few, "--data", tmp_path)
+    assert status == 2 and "run: is of data scenes, but" in errors and errors.count("\n") == 1
 
 
 def test_units_without_pictures_to_make_are_an_oversight(run, tmp_path):

@@ -82,6 +82,19 @@ def test_where_the_field_is_the_whole_image_a_ring_marks_its_centre():
     assert (drawn[25, 300] == (255, 0, 0)).all()
 
 
+def test_a_frame_does_not_cover_a_small_field():
+    """It lies around it; within a larger one, where a ring has room."""
+    image = Image.new("RGB", (200, 200), "red")
+    box = (0.5, 0.5, 0.55, 0.55)
+    drawn = np.array(marked(image, box, (0.525, 0.525)))
+    assert (drawn[100:110, 100:110] == (255, 0, 0)).all()
+    assert (drawn[98:100, 100:110] == 0).all() and (drawn[96:98, 100:110] == 255).all()
+    drawn = np.array(marked(image, (0.0, 0.0, 0.6, 0.8), (0.3, 0.4)))
+    assert (drawn[0, :120] == 255).all() and (drawn[159, :120] == 255).all() and (drawn[160:] == (255, 0, 0)).all()
+    rows, columns = (drawn[10:150, 10:110] == 255).all(axis=2).nonzero()
+    assert (rows.mean() + 10, columns.mean() + 10) == pytest.approx((80, 60), abs=1)
+
+
 def test_a_piece_of_an_image_of_another_size():
     """The field is told in the network's pixels, the piece cut from the image as it is."""
     pixels = np.zeros((40, 60, 3), dtype=np.uint8)

@@ -46,23 +46,54 @@ def test_a_unit_sees_what_it_looks_for(photo, tmp_path):
     assert of_file.tobytes() == reddened.tobytes()
 
 
+def test_files_are_not_lost(photo, tmp_path):
+    photo.save(tmp_path / "photo.png")
+    before = (tmp_path / "photo.png").read_bytes()
+    (tmp_path / "link.png").symlink_to("photo.png")
+    for place in ("photo.png", "link.png"):
+        for overwrite in (False, True):
+            options = {"out": tmp_path / place, "overwrite": overwrite, "dreaming": FEW, **OPTIONS}
+            with pytest.raises(NetdissectError, match="is the image itself, which is not overwritten"):
+                dream(Colors(), "conv", tmp_path / "photo.png", 0, **options)
+            if not overwrite:
+                with pytest.raises(NetdissectError, match=r"exists already \(--overwrite replaces it\)"):
+                    dream(Colors(), "conv", photo, 0, **options)
+    assert (tmp_path / "photo.png").read_bytes() == before
+    dream(Colors(), "conv", photo, 0, out=tmp_path / "photo.png", overwrite=True, dreaming=FEW, **OPTIONS)
+    assert (tmp_path / "photo.png").read_bytes() != before
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(NetdissectError, match="is a directory"):
+        dream(Colors(), "conv", photo, 0, out=tmp_path / "folder.png", overwrite=True, **OPTIONS)
+
+
+def test_an_image_on_which_nothing_responds(photo):
+    """The layer as a whole is zero on gray."""
+    with pytest.raises(NetdissectError, match=r"^layer conv has no gradient on this image other than zero$"):
+        dream(Colors(), "conv", photo, dreaming=FEW, **OPTIONS)
+
+
+def test_what_cannot_be_dreamt_of(photo):
+    with pytest.raises(NetdissectError, match="mode I;16: it is not known which of its values is white"):
+        dream(Colors(), "conv", Image.new("I;16", (9, 9)), dreaming=FEW, **OPTIONS)
+    with pytest.raises(NetdissectError, match=r"30 octaves, each 1\.4 times as large as the one before: the first"):
+        Dreaming(octaves=30)
+
+
 def test_photographs_stand_upright_and_are_not_too_large(photo, tmp_path):
     turned = Image.Exif()
     turned[0x0112] = 6  # the camera was held on its side
     photo.save(tmp_path / "turned.jpg", exif=turned)
-    assert dream(Colors(), "conv", tmp_path / "turned.jpg", dreaming=FEW, **OPTIONS).size == (20, 50)
-    assert dream(Colors(), "conv", photo, dreaming=FEW, longest=25, **OPTIONS).size == (25, 10)
+    assert dream(Colors(), "conv", tmp_path / "turned.jpg", 0, dreaming=FEW, **OPTIONS).size == (20, 50)
+    assert dream(Colors(), "conv", photo, 0, dreaming=FEW, longest=25, **OPTIONS).size == (25, 10)
 
 
 def test_the_command_writes_the_picture(run, photo, tmp_path):
     photo.save(tmp_path / "photo.png")
     few = ("--octaves", 1, "--steps", 2, "--size", 56)
-    pictures = []
+    pictures, out = [], tmp_path / "dream.jpg"
+    options = ("--layer", "relu4", "--out", out, "--overwrite", *few)
     for seed in (0, 0, 1):
-        out = tmp_path / "dream.jpg"
-        status, printed, errors = run(
-            "dream", DEMO_SPEC, tmp_path / "photo.png", "--layer", "relu4", "--out", out, "--seed", seed, *few
-        )
+        status, printed, errors = run("dream", DEMO_SPEC, tmp_path / "photo.png", *options, "--seed", seed)
         assert (status, printed) == (0, f"{out}\n"), errors
         pictures.append(out.read_bytes())
     assert Image.open(out).size == photo.size
@@ -96,4 +127,4 @@ def test_bad_input_is_one_line(run, photo, tmp_path, monkeypatch, arguments, sai
 def test_a_dream_that_cannot_be_written(photo, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NetdissectError, match="cannot be written"):
-        dream(Colors(), "conv", photo, dreaming=FEW, out=tmp_path / "file" / "dream.png", **OPTIONS)
+        dream(Colors(), "conv", photo, 0, dreaming=FEW, out=tmp_path / "file" / "dream.png", **OPTIONS)

@@ -39,9 +39,9 @@ class Colors(nn.Module):
         return self.scores(self.maps(torch.cat([maps, torch.full_like(maps[:, :1], torch.nan)], 1))[:, :5].mean((2, 3)))
 
 
-def made(units, how=QUICK, layer="maps", model=None):
-    with opened(model or Colors(), layer, RGB) as activations:
-        return excite(activations, units, how)
+def made(units, how=QUICK, layer="maps", **options):
+    with opened(Colors(), layer, RGB) as activations:
+        return excite(activations, units, how, **options)
 
 
 def means(image):
@@ -91,9 +91,9 @@ def test_the_same_seed_makes_the_same_image_and_another_one_another():
 def test_an_image_does_not_depend_on_the_other_units_or_the_batch():
     together = made([0, 1, 3], Excitation(steps=16))
     for place, unit in enumerate([0, 1, 3]):
-        alone = made([unit], Excitation(steps=16, batch_size=1))
+        alone = made([unit], Excitation(steps=16), batch_size=1)
         assert (alone.images[0] - together.images[place]).abs().max() < 0.02
-    assert torch.equal(together.images, made([0, 1, 3], Excitation(steps=16, batch_size=99)).images)
+    assert torch.equal(together.images, made([0, 1, 3], Excitation(steps=16), batch_size=99).images)
 
 
 def test_no_steps_leave_noise_around_gray():
@@ -151,18 +151,29 @@ def test_a_unit_that_is_silent_on_noise_is_reached():
         gray = torch.full((1, 3, *SIZE), 0.5)
         assert not activations(gray)[0, 0].any()
         excited = excite(activations, [0], QUICK)
-    assert excited.activations[0, 0] > 0.1 and not excited.notes
+    assert excited.activations[0, 0] > 0.1 and excited.raised.all()
+
+
+def test_a_layer_that_is_silent_on_noise_is_reached():
+    """There is nothing by which to tell how large its activations are."""
+    conv = nn.Conv2d(3, 1, 1)
+    with torch.no_grad():
+        conv.weight[:], conv.bias[:] = torch.tensor([1.0, -0.5, -0.5])[:, None, None], -1
+    with opened(nn.Sequential(conv, nn.ReLU()), "1", RGB) as activations:
+        assert not activations(torch.full((1, 3, *SIZE), 0.5)).any()
+        excited = excite(activations, [0], Excitation(diverse=4))
+    assert (excited.activations > 0.1).all() and excited.raised.all()
 
 
 def test_a_dead_unit_is_said_to_be_so_and_others_go_on():
     excited = made([4, 1])
-    assert excited.notes == {4: "unit 4 of layer maps is not excited: its activation stays at 0"}
+    assert excited.raised.tolist() == [False, True] and excited.activations[0, 0] == 0
     assert excited.images.isfinite().all() and excited.activations[1, 0] > 1
 
 
 def test_numbers_that_are_none_do_not_spread():
     excited = made([5, 1])
-    assert list(excited.notes) == [5] and "stays at nan" in excited.notes[5]
+    assert excited.raised.tolist() == [False, True] and excited.activations[0, 0].isnan()
     assert excited.images.isfinite().all() and excited.activations[1, 0] > 1
 
 
@@ -171,8 +182,8 @@ def test_progress_is_told_and_the_network_left_as_it_was():
     before = state(model)
     random = torch.get_rng_state()
     with opened(model, "maps", RGB) as activations:
-        how = Excitation(steps=2, batch_size=2)
-        excite(activations, [0, 1, 2], how, lambda *each: told.append(each))
+        how = Excitation(steps=2)
+        excite(activations, [0, 1, 2], how, lambda *each: told.append(each), batch_size=2)
         with pytest.raises(KeyboardInterrupt):
             excite(
                 activations, [0], how, lambda _, done, __: (_ for _ in ()).throw(KeyboardInterrupt) if done else None
@@ -186,7 +197,6 @@ def test_progress_is_told_and_the_network_left_as_it_was():
     [
         ({"steps": 0}, "the number of steps is at least 1, not 0"),
         ({"diverse": 0}, "the number of diverse images is at least 1"),
-        ({"batch_size": 0}, "the batch size of inceptionism is at least 1"),
         ({"seed": -1}, "the seed of inceptionism is at least 0"),
         ({"learning_rate": 0}, "the learning rate is a finite number above 0"),
         ({"l2": -1}, "the weight l2 is a finite number at least 0"),

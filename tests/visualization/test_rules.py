@@ -195,6 +195,39 @@ def test_one_rectifier_after_another_in_place():
     assert torch.equal(gradient, 2 * signal.clamp(min=0))
 
 
+def test_rectifiers_of_a_number_for_each_image_or_for_all():
+    """A gate, say. For each image the dead one is redirected, and the others are not."""
+    signal = torch.tensor([2.0, -3.0, 5.0])
+    x = torch.tensor([1.0, -1.0, -1.0], requires_grad=True)
+    with rules.redirected():
+        result = F.relu(x)
+    assert torch.autograd.grad((result * signal).sum(), x)[0].tolist() == [2, 0, 5]
+    one = torch.tensor(-1.0, requires_grad=True)
+    with rules.redirected():
+        result = F.relu(one)
+    assert torch.autograd.grad(4 * result, one)[0] == 4
+
+
+class NoGradient(torch.autograd.Function):
+    """As autograd allows, its first input gets none."""
+
+    @staticmethod
+    def forward(ctx, one, other):
+        return one + other
+
+    @staticmethod
+    def backward(ctx, signal):
+        return None, signal
+
+
+@RULES
+def test_rectifiers_that_no_gradient_comes_to(rule):
+    x = torch.ones(3, 2, requires_grad=True)
+    with rule():
+        result = NoGradient.apply(F.relu(x), 2 * x)
+    assert torch.equal(torch.autograd.grad(result.sum(), x)[0], torch.full((3, 2), 2.0))
+
+
 def test_what_is_no_rectifier_keeps_its_gradient():
     calls = [
         torch.tanh,

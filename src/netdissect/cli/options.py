@@ -164,7 +164,10 @@ class DissectOptions:
     limit: Annotated[int | None, typer.Option(help="At most this many images, drawn by --seed.")] = None
     seed: Annotated[
         int,
-        typer.Option(help="For --limit, scenes, the order of images, and the random weights of a model without any."),
+        typer.Option(
+            help="For --limit, scenes, the order of images, the random weights of a model without any, and the noise "
+            "of inceptionism."
+        ),
     ] = 0
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, and count them.")
@@ -178,8 +181,13 @@ class DissectOptions:
 
     def changed(self, *but: str) -> list[str]:
         """The options that are not as they are by default, apart from those named."""
-        options = (field for field in fields(self) if field.name not in but)
-        return [f"--{field.name.replace('_', '-')}" for field in options if getattr(self, field.name) != field.default]
+        changed = [one.name for one in fields(self) if one.name not in but and getattr(self, one.name) != one.default]
+        return [self._called(name) for name in changed]
+
+    def _called(self, name: str) -> str:
+        """What the option is called on the command line: its own name, or, of a field's, that with dashes."""
+        option = get_type_hints(type(self), include_extras=True)[name].__metadata__[0]
+        return option.default if isinstance(option.default, str) else f"--{name.replace('_', '-')}"
 
     def plain(self) -> dict[str, Any]:
         """The keyword arguments of ``dissect`` but for the data."""

@@ -130,7 +130,7 @@ def dissect(
 
     if units != "labelled" and not visualize:
         raise NetdissectError("--units: says which units --visualize looks at, which is not given")
-    looks = read_looks(visualize, units) if visualize else ()
+    looks = read_looks(visualize, units, options.seed) if visualize else ()
     loaded = network.load(options.seed)
     try:
         result = dissect_model(

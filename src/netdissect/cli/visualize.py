@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 visualize_commands = typer.Typer()
 
+#: More than any layer has.
+_MOST_UNITS = 1_000_000
+
 UnitsOption = Annotated[
     str,
     typer.Option(
@@ -112,19 +115,19 @@ def visualize(
     """
     from netdissect.pipeline.visualize import visualize as visualize_units
     from netdissect.report.visualizations import plain_visualizations
-    from netdissect.visualization import Excitation
+    from netdissect.results import Result
 
-    excitation = Excitation(**asdict(making), seed=options.seed)
-    looks = read_looks(method, units, unit, variants=tuple(_listed(variant)), images=images, excitation=excitation)
+    looks = read_looks(method, units, options.seed, unit=unit, making=making, variants=_listed(variant), images=images)
     if run is None:
-        measured = options.plain()
-    elif changed := options.changed("data", "device", "seed"):
+        saved, seed, measured = None, options.seed, options.plain()
+    elif changed := options.changed("data", "batch_size", "device", "seed"):
         raise NetdissectError(f"--run: the run's own options hold; leave out {', '.join(changed)}")
     else:
-        measured = {"device": options.device}
-    loaded = network.load(options.seed)
+        saved = Result.load(run)
+        seed, measured = saved.about["options"]["seed"], {"batch_size": options.batch_size, "device": options.device}
+    loaded = network.load(seed)
     try:
-        result = visualize_units(loaded, layer, looks, options.data, run=run, out=out, **measured)
+        result = visualize_units(loaded, layer, looks, options.data, run=saved, out=out, **measured)
     except KeyboardInterrupt:
         fail("interrupted; nothing was written", 130)
     if as_json:
@@ -158,6 +161,9 @@ def dream(
     steps: Annotated[int, typer.Option(help="Steps of ascent at each octave.")] = 10,
     rate: Annotated[float, typer.Option(help="How far a step changes a pixel on average; white is 1.")] = 0.006,
     longest: Annotated[int, typer.Option(help="Pixels of the longer side: an image with more is made smaller.")] = 672,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there, though never the image itself.")
+    ] = False,
     seed: Annotated[
         int, typer.Option(help="For where windows lie, and the random weights of a model without any.")
     ] = 0,
@@ -198,18 +204,29 @@ def dream(
             value_range=value_range,
             device=device,
             out=out,
+            overwrite=overwrite,
         )
     except KeyboardInterrupt:
         fail("interrupted; nothing was written", 130)
     print(out)
 
 
-def read_looks(methods: str, units: str, unit: Sequence[int] | None = None, **others: Any) -> "VisualizationOptions":
-    """The options of looking, of lists with commas between."""
-    from netdissect.visualization import VisualizationOptions
+def read_looks(
+    methods: str,
+    units: str,
+    seed: int,
+    *,
+    unit: Sequence[int] | None = None,
+    making: ExcitationOptions = ExcitationOptions(),
+    **others: Any,
+) -> "VisualizationOptions":
+    """The options of looking, of lists with commas between; ``seed`` is that of inceptionism's noise."""
+    from netdissect.visualization import Excitation, VisualizationOptions
 
+    if unit and units != "labelled":
+        raise NetdissectError("--unit names units in place of --units: leave out one of them")
     chosen = tuple(unit) if unit else units if units.isalpha() else tuple(_numbers(units))
-    return VisualizationOptions(tuple(_listed(methods)), chosen, **others)
+    return VisualizationOptions(_listed(methods), chosen, excitation=Excitation(**asdict(making), seed=seed), **others)
 
 
 def _listed(text: str) -> list[str]:
@@ -222,4 +239,7 @@ def _numbers(text: str) -> Iterator[int]:
         first, separator, last = part.partition("-")
         if not first.isdecimal() or (separator and not last.isdecimal()):
             raise NetdissectError(f"--units {text!r}: labelled, all, or numbers and ranges such as 3,10-19")
-        yield from range(int(first), int(last or first) + 1)
+        numbers = range(int(first), int(last or first) + 1)
+        if not 0 < len(numbers) <= _MOST_UNITS:
+            raise NetdissectError(f"--units {text!r}: {part} is no range of 1 to {_MOST_UNITS:,} units")
+        yield from numbers

@@ -53,5 +53,6 @@ def forward(model: nn.Module, images: Float[Tensor, "n channels H W"], *, gradie
         raise out_of_memory(len(images)) from error
     except Exception as error:  # somebody's forward pass may raise anything
         size = "x".join(map(str, images.shape[2:]))
+        wanted = f"images of {size}, with gradients" if gradients else f"images of {size}"
         reason = f"{type(error).__name__}: {one_line(error)}"
-        raise NetdissectError(f"the network cannot take images of {size}: {reason}") from error
+        raise NetdissectError(f"the network cannot take {wanted}: {reason}") from error

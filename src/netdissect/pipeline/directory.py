@@ -70,12 +70,17 @@ def _run(dissection: Dissection, folder: Path, resume: bool, progress: bool) -> 
 
 
 def _finished(dissection: Dissection, out: Path, overwrite: bool) -> Result | None:
-    """The run in ``out``, if it is of the same plan; None if there is none, or if it is to be replaced."""
+    """The run in ``out``, if it is of the same plan and pictures; None if there is none, or it is to be replaced."""
     if not (out / "run.json").is_file():
         return None
     result = Result.load(out)
     try:
         check_same_plan(out, plan_of(result.about), dissection.plan)
+        if result.about["options"].get("visualize") != dissection.about["options"].get("visualize"):
+            raise NetdissectError(
+                f"{out}: was finished with other pictures of units, or none: --overwrite runs it anew, and "
+                "'netdissect visualize --run' looks at units of a finished run"
+            )
     except NetdissectError:
         if not overwrite:
             raise

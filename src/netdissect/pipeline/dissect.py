@@ -104,7 +104,7 @@ def dissect(
         skip_bad: leave out images that cannot be read, and say so, instead of raising.
         workers: threads that read images ahead; 0 reads them in between. None: half as many as the machine has cores,
             at most 8.
-        top_images: how many images to keep for each unit.
+        top_images: how many images to keep for each unit; as many as are to be visualized, if these are more.
         visualize: ways to look at the units whose label passes the cut: ``top``, ``deconvnet``, ``backprop``,
             ``inceptionism``, or several; ``VisualizationOptions`` say more, and name other units. The result has the
             pictures.
@@ -131,6 +131,9 @@ def dissect(
     quantile, iou_threshold = real_number(quantile, "quantile"), real_number(iou_threshold, "IoU threshold")
     batch_size = whole_number(batch_size, "batch size")
     top_images = whole_number(top_images, "number of top images")
+    looks = choose_looks(visualize)
+    if looks is not None:
+        top_images = max(top_images, looks.images)
     limit = None if limit is None else whole_number(limit, "limit")
     check_options(quantile, iou_threshold, align)
     seed = whole_number(seed, "seed", least=0)
@@ -167,13 +170,12 @@ def dissect(
         "seed": seed,
         "top_images": top_images,
     }
-    told = {one.view.name: _told(one, align) for one in views}
+    told = {one.view.name: told_of(one, align) for one in views}
     about = _about(loaded, dataset) | {"layers": told, "options": options}
-    looks = choose_looks(visualize)
     if looks is not None:
         options["visualize"] = looks.plain()
         for one in views:
-            check_looks(looks, loaded.model, one.view, preprocess, where)
+            check_looks(looks, loaded.model, one.view, preprocess, where, batch_size)
     dissection = Dissection(name or loaded.spec, loaded, tuple(views), reader, concepts, where, about, looks)
     if out is not None:
         return run_into(
@@ -188,7 +190,7 @@ def dissect(
         return dissection.run(Path(folder), progress=progress)
 
 
-def _told(chosen: Chosen, align: str) -> dict[str, Any]:
+def told_of(chosen: Chosen, align: str) -> dict[str, Any]:
     """What a run tells of a layer, as plain data."""
     info = chosen.view.layer
     told = {
@@ -206,8 +208,7 @@ def choose_looks(visualize: VisualizationOptions | str | Sequence[str]) -> Visua
     """None if nothing is to be visualized."""
     if isinstance(visualize, VisualizationOptions):
         return visualize
-    methods = (visualize,) if isinstance(visualize, str) else tuple(visualize)
-    return VisualizationOptions(methods) if methods else None
+    return VisualizationOptions(visualize) if visualize else None
 
 
 def _chosen(data: ConceptDataset, categories: str | Sequence[str] | None) -> list[Concept]:

@@ -113,6 +113,7 @@ class Dissection:
             reader.preprocess,
             self.looks,
             device=self.device,
+            batch_size=reader.batch_size,
             on_progress=on_progress,
         )
 

@@ -40,20 +40,21 @@ def dream(
     value_range: int | None = None,
     device: str | torch.device | None = None,
     out: str | Path | None = None,
+    overwrite: bool = False,
     progress: bool = True,
 ) -> Image.Image:
     """``image`` changed so that it excites ``unit`` of ``layer`` of ``model``, or without one the layer as a whole.
 
     The image keeps its proportions; where its longer side has more than ``longest`` pixels, it is made smaller.
     ``dreaming`` says how it is changed; ``size`` to ``device`` are those of ``dissect``. The result is also written to
-    ``out``, a ``.jpg`` or ``.png``.
+    ``out``, a ``.jpg`` or ``.png``; with ``overwrite`` it replaces a file there, but never ``image`` itself.
 
     Raises ``NetdissectError`` for an image that cannot be read, a unit or a layer that is not there, or that cannot be
     differentiated, and for ``out`` that cannot be written.
     """
     dreaming = dreaming or Dreaming()
     if out is not None:
-        check_picture(Path(out), "a dream")
+        _check_free(Path(out), image, overwrite)
     check_layout(layout)
     given = _opened(image, whole_number(longest, "longest side"))
     loaded = open_model(model, dreaming.seed)
@@ -74,10 +75,22 @@ def dream(
     return changed
 
 
+def _check_free(out: Path, image: Image.Image | str | Path, overwrite: bool) -> None:
+    check_picture(out, "a dream")
+    if not out.exists():
+        return
+    if not isinstance(image, Image.Image) and Path(image).exists() and out.samefile(image):
+        raise NetdissectError(f"{out}: is the image itself, which is not overwritten")
+    if not overwrite:
+        raise NetdissectError(f"{out}: exists already (--overwrite replaces it)")
+
+
 def _opened(image: Image.Image | str | Path, longest: int) -> Image.Image:
     """The image, upright, in RGB, and not too large."""
     if not isinstance(image, Image.Image):
         image = read_image(Path(image))
+    elif image.mode[0] in "IF":
+        raise NetdissectError(f"an image of mode {image.mode}: it is not known which of its values is white")
     image = ImageOps.exif_transpose(image).convert("RGB")
     scale = longest / max(image.size)
     if scale >= 1:

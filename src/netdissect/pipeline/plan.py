@@ -8,12 +8,12 @@ from netdissect.types import NetdissectError
 
 
 def plan_of(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what is told of a run, all that its result follows from."""
+    """Of what is told of a run, all that its counts follow from: pictures of units are made of these."""
     return {
         "model": {key: about["model"][key] for key in ("name", "arguments", "weights_sha256")},
         "layers": dict(about["layers"]),
         "data": {key: about["data"][key] for key in ("name", "fingerprint", "label_shape")},
-        "options": dict(about["options"]),
+        "options": {name: value for name, value in about["options"].items() if name != "visualize"},
         "versions": {key: about["versions"][key] for key in ("netdissect", "torch", "numpy", "pillow")},
     }
 

@@ -14,12 +14,14 @@ from netdissect.engine.view import View
 from netdissect.networks.layers import find_layers
 from netdissect.networks.load import LoadedModel
 from netdissect.networks.weights import weights_hash
+from netdissect.numbers import whole_number
 from netdissect.options import choose_device
-from netdissect.pipeline.dissect import dissect
+from netdissect.pipeline.bases import Chosen
+from netdissect.pipeline.dissect import choose_looks, dissect, told_of
 from netdissect.pipeline.inputs import open_data, open_model
 from netdissect.progress import progress_bar
-from netdissect.report.page import write_page
-from netdissect.report.visualizations import plain_visualizations, visualization_sections
+from netdissect.report.page import check_page, write_page
+from netdissect.report.visualizations import plain_visualizations, visualization_notes, visualization_sections
 from netdissect.results import Result, basis_in_words
 from netdissect.types import NetdissectError
 from netdissect.visualization import VisualizationOptions, check_looks, visualized
@@ -28,32 +30,38 @@ from netdissect.visualization import VisualizationOptions, check_looks, visualiz
 def visualize(
     model: nn.Module | LoadedModel | str,
     layers: str | Sequence[str],
-    looks: VisualizationOptions,
+    looks: VisualizationOptions | str | Sequence[str],
     data: ConceptDataset | str | Path = "scenes",
     *,
-    run: str | Path | None = None,
+    run: Result | str | Path | None = None,
     out: str | Path | None = None,
+    batch_size: int = 32,
     device: str | torch.device | None = None,
     progress: bool = True,
     **options: Any,
 ) -> Result:
     """Looks at units of ``layers`` of ``model`` as ``looks`` say: ``result[layer].visualizations`` are the pictures.
 
-    What units are called, and which images excite them, is found by dissecting the layers on ``data``, with the
-    ``options`` of ``dissect``; or in ``run``, the directory of a saved run of this network on this ``data``, of which
-    all other options are taken. In ``out``, a directory, a page with all pictures is written; one that is there is
-    replaced.
+    ``looks`` may be methods alone, for the units whose label passes the cut. What units are called, and which images
+    excite them, is found by dissecting the layers on ``data``, with the ``options`` of ``dissect``; or in ``run``, a
+    saved run of this network on this ``data``, of which all other options are taken. In ``out``, a directory, a page
+    with all pictures is written; one that is there is replaced.
 
     Raises ``NetdissectError`` for a unit that is not there, a layer that cannot be differentiated, a run of another
-    network or other data, and what ``dissect`` raises.
+    network or other data, an ``out`` that cannot be written, and what ``dissect`` raises.
     """
+    if out is not None:
+        check_page(out)
     names = [layers] if isinstance(layers, str) else list(layers)
+    looks, batch_size = choose_looks(looks) or VisualizationOptions(()), whole_number(batch_size, "batch size")
     if run is None:
-        result = dissect(model, names, data, visualize=looks, device=device, progress=progress, **options)
+        same: dict[str, Any] = {"batch_size": batch_size, "device": device, "progress": progress}
+        result = dissect(model, names, data, visualize=looks, **same, **options)
     elif options:
         raise NetdissectError(f"with a run, its own options hold: leave out {', '.join(options)}")
     else:
-        result = _of_run(Result.load(run), Path(run), model, names, looks, data, device, progress)
+        saved = run if isinstance(run, Result) else Result.load(run)
+        result = _of_run(saved, model, names, looks, data, batch_size, device, progress)
     if out is not None:
         told = result.about["data"]
         with progress_bar(progress) as bar:
@@ -65,6 +73,7 @@ def visualize(
                     ("Network", result.about["model"]["name"]),
                     ("Data", f"{told['images']:,} images of {told['name']}"),
                 ],
+                notes=visualization_notes(result),
                 data=plain_visualizations(result),
                 on_progress=bar,
             )
@@ -73,11 +82,11 @@ def visualize(
 
 def _of_run(
     result: Result,
-    run: Path,
     model: nn.Module | LoadedModel | str,
     layers: Sequence[str],
     looks: VisualizationOptions,
     data: ConceptDataset | str | Path,
+    batch_size: int,
     device: str | torch.device | None,
     progress: bool,
 ) -> Result:
@@ -85,7 +94,9 @@ def _of_run(
     about, options = result.about, result.about["options"]
     loaded = open_model(model, options["seed"])
     if weights_hash(loaded.model) != about["model"]["weights_sha256"]:
-        raise NetdissectError(f"{run}: is of another network, {about['model']['name']}, or of other weights")
+        raise NetdissectError(f"run {result.name}: is of another network, {about['model']['name']}, or other weights")
+    if looks.images > options["top_images"]:
+        raise NetdissectError(f"run {result.name}: has {options['top_images']} images of a unit, not {looks.images}")
     preprocess = Preprocess(
         tuple(options["size"]),
         tuple(options["mean"]),
@@ -93,34 +104,45 @@ def _of_run(
         options["channels"],
         options["value_range"],
     )
-    dataset = open_data(
-        data,
-        preprocess.size,
-        options["ignore_index"],
-        options["limit"],
-        options["seed"],
-        bool(about["data"]["skipped"]),
-    )
+    try:  # whether images were left out is told by the fingerprint
+        dataset = open_data(data, preprocess.size, options["ignore_index"], options["limit"], options["seed"], True)
+    except NetdissectError as error:
+        raise NetdissectError(f"run {result.name}: is of data {about['data']['name']}, but {error}") from error
     if dataset.fingerprint() != about["data"]["fingerprint"]:
-        raise NetdissectError(f"{run}: is of other data, {about['data']['name']}")
+        raise NetdissectError(f"run {result.name}: is of other data, {about['data']['name']}")
     where = choose_device(loaded.model, device)
-    image = Reader(dataset, preprocess, 1, skip_bad=bool(about["data"]["skipped"])).first()
+    image = Reader(dataset, preprocess, 1, skip_bad=True).first()
     found = find_layers(loaded.model, layers, image.contiguous(), layout=options["layout"], spec=loaded.spec)
     views = [View(info.name, info) for info in found]
     for view in views:
-        if view.name not in result.layers:
-            raise NetdissectError(f"{run}: has no layer {view.name}: it has {', '.join(result.layers)}")
-        if (basis := result.basis_of(view.name)) is not None:
-            raise NetdissectError(
-                f"{run}: layer {view.name} is {basis_in_words(basis)}, which a run does not hold: look at its units "
-                "where it is dissected, by visualize"
-            )
-        check_looks(looks, loaded.model, view, preprocess, where)
+        _check_measured(result, view)
+        check_looks(looks, loaded.model, view, preprocess, where, batch_size)
     with progress_bar(progress) as bar:
         pictured = {
             view.name: visualized(
-                loaded.model, view, result[view.name], dataset, preprocess, looks, device=where, on_progress=bar
+                loaded.model,
+                view,
+                result[view.name],
+                dataset,
+                preprocess,
+                looks,
+                device=where,
+                batch_size=batch_size,
+                on_progress=bar,
             )
             for view in views
         }
     return replace(result, layers=pictured)
+
+
+def _check_measured(result: Result, view: View) -> None:
+    """Raises ``NetdissectError`` unless the run measured this view: equal weights may make other maps, by a stride."""
+    if view.name not in result.layers:
+        raise NetdissectError(f"run {result.name}: has no layer {view.name}: it has {', '.join(result.layers)}")
+    if (basis := result.basis_of(view.name)) is not None:
+        raise NetdissectError(
+            f"run {result.name}: layer {view.name} is {basis_in_words(basis)}, which a run does not hold: look at its "
+            "units where it is dissected, by visualize"
+        )
+    if told_of(Chosen(view), result.about["options"]["align"]) != result.about["layers"][view.name]:
+        raise NetdissectError(f"run {result.name}: its layer {view.name} has other maps, or other receptive fields")

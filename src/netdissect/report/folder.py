@@ -24,18 +24,19 @@ def folder_of_pages(out: Path, *, marker: str, what: str) -> Iterator[Path]:
     One that is there, known by its file ``marker``, is replaced. Raises ``NetdissectError`` if ``out`` holds anything
     else or cannot be written.
     """
-    place = out.resolve()  # through links, and not by what the working directory is then
-    _check_place(place, marker, what)
+    place = check_folder(out, marker=marker, what=what)
     with staged(place, None) as stage:
         yield stage
         written = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
         write_text(stage / _LIST, "\n".join(written) + "\n")
 
 
-def _check_place(out: Path, marker: str, what: str) -> None:
+def check_folder(out: Path, *, marker: str, what: str) -> Path:
+    """Where ``folder_of_pages`` writes; raises what it does about ``out``, so that this can be told before the work."""
+    out = out.resolve()  # through links, and not by what the working directory is then
     check_place(out, overwrite=True, markers=[_LIST, marker], what=what)
     if not out.is_dir():
-        return
+        return out
     if out == Path.cwd():
         raise NetdissectError(f"{out}: is the working directory, which cannot be replaced; name a folder in it")
     if any(out.iterdir()):
@@ -44,6 +45,7 @@ def _check_place(out: Path, marker: str, what: str) -> None:
         others = sorted(name for path in found if (name := path.relative_to(out).as_posix()) not in ours)
         if others:
             raise NetdissectError(f"{out}: holds more than {what}, which would be lost: {', '.join(others[:3])}")
+    return out
 
 
 def write_static(stage: Path, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from netdissect.report.folder import folder_of_pages, templates, write_static
+from netdissect.report.folder import check_folder, folder_of_pages, templates, write_static
 from netdissect.report.images import Pictures, StoredImage, write_images
 from netdissect.report.sections import Cell, Drawing, Gallery, Section, Table, UnitCard, UnitPictures
 from netdissect.report.shots import TopShots
@@ -34,6 +34,9 @@ _SHOTS = 4
 
 #: A longer table is folded up.
 _LONG = 30
+
+#: By which a page is known.
+_KIND = {"marker": "data.json", "what": "a page of netdissect"}
 
 
 def write_page(
@@ -54,7 +57,7 @@ def write_page(
     """
     out = Path(out)
     _check_names(sections)
-    with folder_of_pages(out, marker="data.json", what="a page of netdissect") as stage:
+    with folder_of_pages(out, **_KIND) as stage:
         write_static(stage, ["report.css", "elements.js", "shots.js", "page.js"])
         cards = _Cards(sections, stage, on_progress)
         for folder in ("figures", "tables"):
@@ -64,6 +67,11 @@ def write_page(
         context = {"title": title, "sections": told, "notes": list(notes), "facts": list(facts), "root": ""}
         write_text(stage / "index.html", templates().get_template("page.html").render(context))
     return out / "index.html"
+
+
+def check_page(out: str | Path) -> None:
+    """Raises ``NetdissectError`` if ``write_page`` could not write there: asked before the work."""
+    check_folder(Path(out), **_KIND)
 
 
 def _check_names(sections: Sequence[Section]) -> None:

@@ -44,7 +44,7 @@ class TopShots:
         masks = unit_masks(maps, levels, self._shape, self._align).numpy()
         lit = masks.mean(axis=(1, 2)).reshape(-1, count)
         texts = encode_masks(masks)
-        rows, columns = np.divmod(maps.flatten(1).argmax(dim=1).numpy().reshape(-1, count), maps.shape[2])
+        rows, columns = np.moveaxis(layer.top_positions[chosen, :count], 2, 0)
         return [
             [
                 {

@@ -1,6 +1,7 @@
 """Pictures of what units look for: on a page of their own, and as other pages show them."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ TITLES = {
     "backprop": (
         "Back-propagation (Simonyan et al. 2014)",
         "The receptive field, and the activation's gradient with respect to it: brightness tells its magnitude, the "
-        "colors of the guided one its sign, around gray.",
+        "colors of the guided one its sign, around gray. By ascent: pixels that raise the activation, from the mean "
+        "image on.",
     ),
     "inceptionism": (
         "Inceptionism (Mordvintsev et al. 2015)",
@@ -30,20 +32,23 @@ TITLES = {
 }
 
 #: What the columns of the table of units are.
-_COLUMNS = (
-    "In the table: IoU with the label, highest activation on an image of the data, and on an image made to excite it."
-)
+_COLUMNS = "In the table: IoU with the label, and the highest activation on an image of the data"
 
 
 def visualization_sections(result: Result) -> list[Section]:
     """All units of which there are pictures in a table, and a section for each: its card, and its pictures."""
     units = plain_visualizations(result)["units"]
-    columns = ("layer", "unit", "label", "iou", "highest", "made")
-    table = Table("units", "Units and their labels", columns, [[unit[column] for column in columns] for unit in units])
     raised = [unit["made"] > unit["highest"] for unit in units if unit["made"] is not None]
-    text = f"Images made to excite {sum(raised)} of {len(raised)} units do so more than any image of the data. "
+    columns = ["layer", "unit", "label", "iou", "highest", *(["made"] if raised else [])]
+    table = Table("units", "Units and their labels", columns, [[unit[column] for column in columns] for unit in units])
+    text = f"{_COLUMNS}."
+    if raised:
+        text = (
+            f"Images made to excite {sum(raised)} of {len(raised)} units do so more than any image of the data. "
+            f"{_COLUMNS}, and on an image made to excite it."
+        )
     return [
-        Section("Units", [table], (text if raised else "") + _COLUMNS),
+        Section("Units", [table], text),
         *(
             Section(
                 f"{layer.layer} unit {unit}: {_label(layer, unit) or 'no label'}", _parts(result, layer, place, unit)
@@ -54,31 +59,43 @@ def visualization_sections(result: Result) -> list[Section]:
     ]
 
 
+def visualization_notes(result: Result) -> list[str]:
+    """What a reader should know, a line each: what the run tells of these layers, and why one has no pictures."""
+    others = tuple(f"{name}: " for name in result.about["layers"] if name not in result.layers)
+    silent = [
+        f"{name}: no unit is looked at, since no label passes the cut, IoU > {layer.iou_threshold:g}"
+        for name, layer in result.layers.items()
+        if not layer.visualized
+    ]
+    return [note for note in result.notes if not note.startswith(others)] + silent
+
+
 def plain_visualizations(result: Result) -> dict[str, Any]:
     """What is told of the pictures, as plain data.
 
-    Of each unit ``highest``, its highest activation on the images, ``made``, that on images made to excite it, None
-    where there are none, and ``pictures``.
+    Of each unit ``highest``, its highest activation on the images, ``made``, that on images made by inceptionism, None
+    where there are none, and ``pictures``. An activation that is not finite is None.
     """
     units = [_plain(layer, unit) for layer in result.layers.values() for unit in layer.visualized]
     return {"name": result.name, "units": units}
 
 
 def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
-    pictures = layer.visualized[unit]
+    pictures, label = layer.visualized[unit], _label(layer, unit)
+    made = [one.activation for one in pictures if one.method == "inceptionism" and isfinite(one.activation)]
     return {
         "layer": layer.layer,
         "unit": unit,
-        "label": _label(layer, unit),
-        "iou": float(layer.labels_by_unit["iou"][unit]),
+        "label": label,
+        "iou": None if label is None else float(layer.labels_by_unit["iou"][unit]),
         "highest": float(layer.top_activation[unit, 0]),
-        "made": max((one.activation for one in pictures if not one.image_name), default=None),
+        "made": max(made, default=None),
         "pictures": [
             {
                 "method": one.method,
                 "variant": one.variant,
                 "caption": one.caption,
-                "activation": one.activation,
+                "activation": one.activation if isfinite(one.activation) else None,
                 "image": one.image_name,
             }
             for one in pictures

@@ -167,6 +167,13 @@ class LayerResult:
         return reasons
 
     @cached_property
+    def top_positions(self) -> Int64[np.ndarray, "u top 2"]:
+        """Row and column of the highest value of each of ``top_maps``, the first of several."""
+        units, ranks, height, width = self.top_maps.shape
+        highest = self.top_maps.reshape(units, ranks, height * width).argmax(axis=2)
+        return np.stack(np.divmod(highest, width), axis=2)
+
+    @cached_property
     def visualized(self) -> dict[int, tuple[Visualization, ...]]:
         """The pictures of each unit that has any."""
         units: dict[int, tuple[Visualization, ...]] = {}

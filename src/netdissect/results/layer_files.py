@@ -41,8 +41,6 @@ def save_layer(layer: LayerResult, folder: Path, names: Mapping[int, str]) -> No
         rows = pd.DataFrame([asdict(one) for one in layer.visualizations], columns=_VISUALIZED)
         rows.to_parquet(folder / VISUALIZATIONS, index=False, compression=None)
     units, ranks = layer.top_image.shape
-    width = layer.top_maps.shape[3]
-    peak = layer.top_maps.reshape(units, ranks, -1).argmax(axis=2).ravel()
     image = layer.top_image.ravel()
     top = {
         "unit": np.repeat(np.arange(units), ranks),
@@ -50,8 +48,8 @@ def save_layer(layer: LayerResult, folder: Path, names: Mapping[int, str]) -> No
         "image": image,
         "image_name": [names[int(index)] for index in image],
         "activation": layer.top_activation.ravel(),
-        "row": peak // width,
-        "column": peak % width,
+        "row": layer.top_positions[..., 0].ravel(),
+        "column": layer.top_positions[..., 1].ravel(),
     }
     pd.DataFrame(top).to_parquet(folder / "top.parquet", index=False)
 

@@ -69,6 +69,7 @@ class Activations:
                 f"layer {layer.name} cannot be differentiated: no gradient leads from it to the image"
             )
         basis = self.view.basis
+        # Not ``View.of``, which writes its products into place, where no gradient leads to.
         return maps[0] if basis is None else torch.einsum("nuhw,vu->nvhw", maps[0], basis)
 
     def _run(self, images: Tensor, passes: Passes) -> None:
@@ -90,18 +91,20 @@ class Activations:
         """Raises what goes wrong when so many images' gradients are computed as ``NetdissectError``."""
         try:
             yield
+        except NetdissectError:
+            raise
         except torch.OutOfMemoryError as error:
             raise out_of_memory(images) from error
-        except (RuntimeError, NotImplementedError) as error:  # an operation whose gradient is not known, say
-            raise NetdissectError(
-                f"layer {self.view.layer.name} cannot be differentiated: {one_line(error)}"
-            ) from error
+        except Exception as error:  # somebody's own gradient may raise anything
+            reason = one_line(error)
+            raise NetdissectError(f"layer {self.view.layer.name} cannot be differentiated: {reason}") from error
 
 
 @contextmanager
 def _constant(model: nn.Module) -> Iterator[None]:
     """No parameter asks for a gradient meanwhile: that of images alone is wanted, and takes half the time."""
-    asked = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # One that was made in inference mode can be asked for nothing, and says so itself where it stands in the way.
+    asked = [one for one in model.parameters() if one.requires_grad and not one.is_inference()]
     try:
         for parameter in asked:
             parameter.requires_grad_(False)

@@ -18,6 +18,12 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 #: What is drawn on images is white within black: so wide, and the ring at a place so large, of the image's height.
 _LINE, _RING = 1 / 80, 1 / 24
 
+#: A ring is drawn in a box at least so many of its radii wide and high.
+_ROOM = 6
+
+#: A frame within a box that is less than so many lines wide would cover too much of it.
+_COVERED = 12
+
 
 def receptive_box(field: Field | None, row: int, column: int, size: tuple[int, int]) -> Box:
     """The receptive field of a position, as far as it is on the image; without a ``field`` the whole image.
@@ -58,15 +64,21 @@ def crop(image: Image.Image, box: Box) -> Image.Image:
 
 
 def marked(image: Image.Image, box: Box, place: Place | None) -> Image.Image:
-    """A copy of the image with a frame around the box, or, if that is the whole, a ring at the place."""
+    """A copy of the image with a frame around the box, unless it is the whole, and a ring at the place if it is large.
+
+    The frame lies within the box, so that it is seen at the image's edges, but around one that it would cover.
+    """
     image = image.convert("RGB").copy()
     draw, width = ImageDraw.Draw(image), max(1, round(image.height * _LINE))
+    left, top, right, bottom = _pixels(image, box)
     if box != WHOLE:
-        left, top, right, bottom = _pixels(image, box)
-        draw.rectangle((left, top, right - 1, bottom - 1), outline="black", width=2 * width)
-        draw.rectangle((left, top, right - 1, bottom - 1), outline="white", width=width)
-    elif place is not None:
-        across, down, radius = place[0] * image.width, place[1] * image.height, max(2, round(image.height * _RING))
+        outside = 2 * width if min(right - left, bottom - top) < _COVERED * width else 0
+        frame = (left - outside, top - outside, right - 1 + outside, bottom - 1 + outside)
+        draw.rectangle(frame, outline="black", width=2 * width)
+        draw.rectangle(frame, outline="white", width=width)
+    radius = max(2, round(image.height * _RING))
+    if place is not None and min(right - left, bottom - top) >= _ROOM * radius:
+        across, down = place[0] * image.width, place[1] * image.height
         for larger, color in ((width, "black"), (0, "white")):
             reach = radius + larger
             edges = (across - reach, down - reach, across + reach, down + reach)

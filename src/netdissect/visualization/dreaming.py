@@ -3,6 +3,7 @@
 After Mordvintsev, Olah, Tyka, "Inceptionism: going deeper into neural networks", 2015.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,10 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from netdissect.numbers import number_above, whole_number
-from netdissect.types import OnProgress, no_progress
+from netdissect.types import NetdissectError, OnProgress, no_progress
 from netdissect.visualization.activations import Activations
 from netdissect.visualization.rules import redirected
 from netdissect.visualization.units import check_units
+
+#: The first octave is no smaller than such a part of the image.
+_SMALLEST = 1000
 
 #: A window is moved at random by up to this share of its size.
 _JITTER = 1 / 8
@@ -45,6 +49,11 @@ class Dreaming:
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
+        if (self.octaves - 1) * math.log(self.scale) > math.log(_SMALLEST):
+            raise NetdissectError(
+                f"{self.octaves} octaves, each {self.scale:g} times as large as the one before: the first would be "
+                f"less than a {_SMALLEST:,}th of the image"
+            )
 
 
 _DEFAULT = Dreaming()
@@ -64,13 +73,14 @@ def dream(
     by side, of a plane on which the octave is mirrored at its edges. A layer is excited as a whole by raising the sum
     of its squared activations.
 
-    Raises ``NetdissectError`` for a unit that is not there, and where the network cannot be differentiated.
+    Raises ``NetdissectError`` for a unit that is not there, where the network cannot be differentiated, and if its
+    gradient is zero wherever it is asked for.
     """
     if unit is not None:
-        check_units(activations.view, [unit])
+        check_units(activations.view, [whole_number(unit, "number of a unit", least=0)])
     given = image.detach().to(activations.device)[None]
     chance = np.random.default_rng(how.seed)
-    change = torch.zeros_like(given)
+    change, responds = torch.zeros_like(given), False
     for octave in range(how.octaves):
         smaller = how.scale ** (how.octaves - 1 - octave)
         height, width = (max(1, round(side / smaller)) for side in given.shape[2:])
@@ -79,10 +89,14 @@ def dream(
         for step in range(how.steps):
             on_progress("dream", octave * how.steps + step, how.octaves * how.steps)
             upward = _gradient(activations, dreamt, unit, chance)
+            responds = responds or bool(upward.any())
             usual = upward.abs().mean().clamp(min=torch.finfo(upward.dtype).tiny)
             dreamt = (dreamt + how.rate * upward / usual).clamp(0, 1)
         change = dreamt - plain
     on_progress("dream", how.octaves * how.steps, how.octaves * how.steps)
+    if not responds:
+        of_unit = "" if unit is None else f"unit {unit} of "
+        raise NetdissectError(f"{of_unit}layer {activations.name} has no gradient on this image other than zero")
     return dreamt[0]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from netdissect.numbers import number_above, whole_number
@@ -23,13 +23,16 @@ from netdissect.visualization.units import check_units
 #: Where in its map a unit is excited: in the middle alone, or everywhere.
 POSITIONS = ("center", "mean")
 
+#: Activations are told to be no smaller: squares of gradients are float32.
+_LEAST = 1e-9
+
 #: The deviation of the noise that images begin with, before the sigmoid.
 _NOISE = 0.1
 
 
 @dataclass(frozen=True)
 class Excitation:
-    """How images are made: by ``steps`` of Adam, ``diverse`` images of each unit, ``batch_size`` images at a time.
+    """How images are made: by ``steps`` of Adam, ``diverse`` images of each unit.
 
     The first step changes numbers by ``learning_rate``, later ones by less, linearly to none. A unit is excited at the
     "center" of its map, or everywhere ("mean"), which shows what its channel looks for; a vector's has but one place.
@@ -52,14 +55,12 @@ class Excitation:
     total_variation: float | int = 0
     diversity: float | int = 1
     position: str = "mean"
-    batch_size: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:
         plain = {
             "steps": whole_number(self.steps, "number of steps"),
             "diverse": whole_number(self.diverse, "number of diverse images"),
-            "batch_size": whole_number(self.batch_size, "batch size of inceptionism"),
             "seed": whole_number(self.seed, "seed of inceptionism", least=0),
             "learning_rate": number_above(self.learning_rate, "learning rate", 0),
             "l2": number_above(self.l2, "weight l2", 0, or_equal=True),
@@ -80,12 +81,13 @@ class Excitation:
 class Excited:
     """For each unit its ``diverse`` images, of 256 levels in 0..1, and the unit's highest activation on each.
 
-    ``notes`` has a line for each unit that could not be excited, by its number: its images are not worth looking at.
+    ``raised`` tells whether any of them excites it more than the noise did from which they were made. If not, they are
+    not worth looking at: the unit is dead, say, or saturated by noise already.
     """
 
     images: Float[Tensor, "u diverse 3 H W"]
     activations: Float[Tensor, "u diverse"]
-    notes: dict[int, str]
+    raised: Bool[Tensor, " u"]
 
 
 _DEFAULT = Excitation()
@@ -96,16 +98,19 @@ def excite(
     units: Sequence[int],
     how: Excitation = _DEFAULT,
     on_progress: OnProgress = no_progress,
+    *,
+    batch_size: int = 8,
 ) -> Excited:
     """Images that excite the units, from noise, which with all chances belongs to the seed, the unit and the image.
 
-    So other units make no difference but where the network's own numbers depend on how many images it is given, as
-    they do by about 1e-7, which grows from step to step. On a CPU the same call gives the same bits.
+    ``batch_size`` of them are made at a time, but all of one unit together. Other units make no difference but where
+    the network's own numbers depend on how many images it is given, as they do by about 1e-7, which grows from step to
+    step. On a CPU the same call gives the same bits.
 
     Raises ``NetdissectError`` for a unit that is not there, and where the network cannot be differentiated.
     """
     check_units(activations.view, units)
-    at_a_time = max(1, how.batch_size // how.diverse)
+    at_a_time = max(1, batch_size // how.diverse)
     batches = [units[begin : begin + at_a_time] for begin in range(0, len(units), at_a_time)]
     done = []
     for place, batch in enumerate(batches):
@@ -117,7 +122,7 @@ def excite(
     return Excited(
         torch.cat([one.images for one in done]),
         torch.cat([one.activations for one in done]),
-        {unit: note for one in done for unit, note in one.notes.items()},
+        torch.cat([one.raised for one in done]),
     )
 
 
@@ -152,9 +157,7 @@ class _Ascent:
         images, highest = self.measured()
         shape = (len(self.units), self.how.diverse)
         raised = (highest > noise).unflatten(0, shape).any(dim=1)  # what is not a number is not raised either
-        return Excited(
-            images.unflatten(0, shape), highest.unflatten(0, shape), self.notes(raised, highest.unflatten(0, shape))
-        )
+        return Excited(images.unflatten(0, shape), highest.unflatten(0, shape), raised)
 
     def gradient(self, step: int) -> Tensor:
         """Of all images' totals, each of which depends on its own image, or on those of its unit."""
@@ -175,15 +178,16 @@ class _Ascent:
             raised = of_units[:, maps.shape[2] // 2, maps.shape[3] // 2]
         else:
             raised = of_units.mean(dim=(1, 2))
-        finite = maps.detach().nan_to_num(nan=0, posinf=0, neginf=0)
-        usual = finite.square().mean(dim=(1, 2, 3)).sqrt().clamp(min=torch.finfo(maps.dtype).tiny)
-        total = (raised / usual).sum()
+        total = (raised / _usual(maps)).sum()
         if how.l2:
             total = total - how.l2 * contrast(images).sum()
         if how.total_variation:
             total = total - how.total_variation * total_variation(images).sum()
         if how.diversity and how.diverse > 1:
-            total = total - how.diversity * similarity(maps.unflatten(0, (-1, how.diverse))).sum()
+            alike = similarity(maps.unflatten(0, (-1, how.diverse)))
+            # As long as a unit is silent on one of its images, that is all that counts there: see ``redirected``.
+            heard = of_units.detach().flatten(1).any(dim=1).unflatten(0, (-1, how.diverse)).all(dim=1)
+            total = total - how.diversity * (alike * heard).sum()
         return total
 
     @torch.no_grad()
@@ -192,10 +196,9 @@ class _Ascent:
         images = (self.parametrization.pixels(self.numbers) * 255).round() / 255
         return images, self.activations(images)[self.places, self.of_images].amax(dim=(1, 2))
 
-    def notes(self, raised: Tensor, highest: Tensor) -> dict[int, str]:
-        return {
-            unit: f"unit {unit} of layer {self.activations.name} is not excited: "
-            f"its activation stays at {highest[place].max().item():g}"
-            for place, unit in enumerate(self.units)
-            if not raised[place]
-        }
+
+def _usual(maps: Float[Tensor, "n u h w"]) -> Float[Tensor, " n"]:
+    """How large each image's activations are (root mean square), of those that are numbers; 1 where all are silent."""
+    finite = maps.detach().nan_to_num(nan=0, posinf=0, neginf=0)
+    size = finite.square().mean(dim=(1, 2, 3)).sqrt()
+    return torch.where(size > 0, size, 1).clamp(min=_LEAST)

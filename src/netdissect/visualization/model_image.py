@@ -37,6 +37,7 @@ def model_image(
         on_progress("model image", step, steps)
         given = differentiable(image, activations)
         gradient = activations.gradient(activations_at(activations, given, units, positions, redirected()).sum(), given)
+        gradient = gradient.nan_to_num(nan=0, posinf=0, neginf=0)
         upward = length * gradient / _root_mean_square(gradient)
         image = (image + (1 - step / steps) * (upward - penalty * (image - mean))).clamp(0, 1)
     on_progress("model image", steps, steps)
@@ -45,7 +46,7 @@ def model_image(
 
 def _mean_image(preprocess: Preprocess) -> Float[Tensor, "3 H W"]:
     """The RGB image, in 0..1, that the network is given as zeros."""
-    mean = torch.tensor(preprocess.mean) / preprocess.value_range
+    mean = torch.tensor(preprocess.mean, dtype=torch.float32) / preprocess.value_range
     color = mean.flip(0) if preprocess.channels == "bgr" else mean.expand(3)
     return color[:, None, None].expand(3, *preprocess.size)
 

@@ -26,15 +26,15 @@ class VisualizationOptions:
     ``images`` of the dataset. Raises ``NetdissectError`` for a method or variant that is none, and for no units.
     """
 
-    methods: tuple[str, ...] = METHODS
-    units: str | tuple[int, ...] = LABELLED
+    methods: str | Sequence[str] = METHODS
+    units: str | Sequence[int] = LABELLED
     images: int = 3
-    variants: tuple[str, ...] = ("gradient", "guided")
+    variants: str | Sequence[str] = ("gradient", "guided")
     excitation: Excitation = field(default_factory=Excitation)
 
     def __post_init__(self) -> None:
-        _check_known(self.methods, METHODS, "method")
-        _check_known(self.variants, VARIANTS, "variant of back-propagation")
+        object.__setattr__(self, "methods", _known(self.methods, METHODS, "method"))
+        object.__setattr__(self, "variants", _known(self.variants, VARIANTS, "variant of back-propagation"))
         object.__setattr__(self, "images", whole_number(self.images, "number of images to show a unit with"))
         if isinstance(self.units, str):
             if self.units not in (LABELLED, ALL):
@@ -58,9 +58,12 @@ class VisualizationOptions:
         return list(dict.fromkeys(self.units))
 
 
-def _check_known(names: Sequence[str], known: Sequence[str], what: str) -> None:
-    if not names:
+def _known(names: str | Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:
+    """The names, one or several, in the order of those that are known."""
+    asked = [names] if isinstance(names, str) else list(names)
+    if not asked:
         raise NetdissectError(f"no {what} is named: there are {', '.join(known)}")
-    for name in names:
+    for name in asked:
         if name not in known:
             raise NetdissectError(f"no {what} {name!r}: there are {', '.join(known)}{nearest(name, known)}")
+    return tuple(name for name in known if name in asked)

@@ -46,15 +46,15 @@ class Fourier:
     def __init__(self, size: tuple[int, int], device: torch.device) -> None:
         height, width = self.size = size
         self.shape = (3, height, width // 2 + 1, 2)
-        rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.fftfreq(width)[None]
+        rows, columns = (torch.fft.fftfreq(length, dtype=torch.float32) for length in size)
         # In the constant, whose frequency is 0, lies a whole wave across the image.
-        scale = 1 / torch.hypot(rows, columns).clamp(min=1 / max(size))
+        scale = 1 / torch.hypot(rows[:, None], columns[None]).clamp(min=1 / max(size))
         scale = scale / (2 * scale.square().mean()).sqrt()  # real and imaginary parts add up
         scale = scale[:, : width // 2 + 1]
         # Other columns stand for their mirror images, too, and have twice the say.
         scale[:, [0, width // 2] if width % 2 == 0 else [0]] *= math.sqrt(2)
         self.scale = scale[..., None].to(device)
-        self.colors = torch.tensor(_COLORS, device=device)
+        self.colors = torch.tensor(_COLORS, dtype=torch.float32, device=device)
 
     def pixels(self, numbers: Float[Tensor, "n 3 H f 2"]) -> Float[Tensor, "n 3 H W"]:
         waves = torch.view_as_complex((numbers * self.scale).contiguous())

@@ -1,6 +1,7 @@
 """From numbers to pictures that a person looks at."""
 
 import io
+import math
 
 import numpy as np
 import torch
@@ -16,8 +17,11 @@ _GAP, _GAP_COLOR = 4, (255, 255, 255)
 #: Of gradients all but such a part is told apart: a few pixels have much larger ones, next to which all else is gray.
 _CLIPPED = 0.995
 
-#: A picture is shown at most this many pixels high.
-SHOWN_HEIGHT = 224
+#: A picture, or each of two side by side, is shown at most this many pixels high and wide.
+SHOWN_HEIGHT, SHOWN_WIDTH = 224, 672
+
+#: One of fewer pixels along its height is enlarged. Pixels that are enlarged by so much are squares, not blurred.
+_FEW_PIXELS, _SQUARES = 96, 3
 
 
 def pixels_of(image: Image.Image, size: tuple[int, int]) -> Float[Tensor, "3 H W"]:
@@ -49,19 +53,33 @@ def _scale(magnitudes: Float[Tensor, "..."]) -> float:
     return float(np.quantile(found, _CLIPPED)) if found.size else 1.0
 
 
+def shown(picture: Image.Image) -> Image.Image:
+    """The picture in a size to be looked at: made smaller if it is large, and its pixels larger if they are few."""
+    largest = min(SHOWN_HEIGHT / picture.height, SHOWN_WIDTH / picture.width)
+    if picture.height < _FEW_PIXELS and largest > 1:
+        return _resized(picture, min(largest, math.ceil(_FEW_PIXELS / picture.height)))
+    return _resized(picture, min(1.0, largest))
+
+
+def _resized(picture: Image.Image, factor: float | int) -> Image.Image:
+    width, height = (max(1, round(length * factor)) for length in picture.size)
+    if picture.size == (width, height):
+        return picture
+    return picture.resize((width, height), Image.Resampling.NEAREST if factor >= _SQUARES else None)
+
+
 def beside(left: Image.Image, right: Image.Image) -> Image.Image:
-    """Two pictures side by side, the second resized to the height of the first."""
-    right = right.resize((max(1, round(right.width * left.height / right.height)), left.height))
-    both = Image.new("RGB", (left.width + _GAP + right.width, left.height), _GAP_COLOR)
+    """Two pictures side by side, as they are shown, the second as high as the first if that is not too wide."""
+    left = shown(left)
+    right = _resized(right, min(left.height / right.height, SHOWN_WIDTH / right.width))
+    both = Image.new("RGB", (left.width + _GAP + right.width, max(left.height, right.height)), _GAP_COLOR)
     both.paste(left, (0, 0))
     both.paste(right, (left.width + _GAP, 0))
     return both
 
 
 def jpeg_of(picture: Image.Image) -> bytes:
-    """The picture as JPEG, at most ``SHOWN_HEIGHT`` pixels high."""
-    if picture.height > SHOWN_HEIGHT:
-        picture = picture.resize((max(1, round(picture.width * SHOWN_HEIGHT / picture.height)), SHOWN_HEIGHT))
+    """The picture as JPEG."""
     buffer = io.BytesIO()
     picture.convert("RGB").save(buffer, "JPEG", quality=90, subsampling=0)
     return buffer.getvalue()

@@ -38,14 +38,16 @@ def deconvnet() -> AbstractContextManager[Any]:
 def redirected() -> AbstractContextManager[Any]:
     """An image whose whole gradient at a rectifier is zero has there that of the deconvnet; all else is ordinary.
 
-    So ascent can leave a start where units are dead (Olah et al., Feature Visualization, 2017).
+    So ascent can leave a start where units are dead (Olah et al., Feature Visualization, 2017). Images are taken to lie
+    along the first dimension of what is rectified.
     """
 
-    def propagate(signal: Float[Tensor, "n *rest"], gradient: Float[Tensor, "n *rest"]) -> Float[Tensor, "n *rest"]:
-        alive = gradient.flatten(1).any(dim=1)
+    def propagate(signal: Float[Tensor, "*shape"], gradient: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        alive = gradient.flatten(1).any(dim=1) if gradient.ndim > 1 else gradient != 0
         if alive.all():
             return gradient
-        return torch.where(alive.view(-1, *[1] * (gradient.ndim - 1)), gradient, _positive(signal, gradient))
+        alive = alive.view(alive.shape + (1,) * (gradient.ndim - alive.ndim))
+        return torch.where(alive, gradient, _positive(signal, gradient))
 
     return _Rectifiers(propagate)
 
@@ -71,8 +73,13 @@ class _Rectifiers(TorchFunctionMode):
         # A copy is of use to this call alone, so that the hook at it sees this rectifier's gradient and no other, and
         # a rectifier that works in place does so there: then autograd knows what was written, to a view, too.
         given = args[0].clone()
-        signals: list[Tensor] = []
-        given.register_hook(lambda gradient: self.propagate(signals.pop(), gradient))
+        signals: list[Tensor | None] = []
+
+        def propagated(gradient: Tensor | None) -> Tensor | None:
+            signal = signals.pop()  # None, as the gradient then is, where none leads to the rectifier
+            return gradient if signal is None or gradient is None else self.propagate(signal, gradient)
+
+        given.register_hook(propagated)
         result = function(given, *args[1:], **kwargs)
         in_place = result is given
         result.register_hook(signals.append)

@@ -5,15 +5,21 @@ drawn from along the range of activations.
 """
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from netdissect.concepts.base import ConceptDataset
 from netdissect.results import LayerResult
+from netdissect.types import plain_text
 
 #: Levels below the top: the percentage of images that excite the unit less.
 LEVELS = (99.9, 99.0, 95.0)
 
+
+#: An image is near a level if at most so many times as many excite the unit more as there.
+_NEAR = 3
 
 #: Which of the two a spot is.
 HIGHEST, RANGE = "highest", "along the range"
@@ -21,42 +27,65 @@ HIGHEST, RANGE = "highest", "along the range"
 
 @dataclass(frozen=True)
 class Spot:
-    """An image of the dataset, by its ``index``, that excites a unit; ``among`` which it is, ``words`` say how much.
+    """An image of the dataset, by its ``index``, that excites a ``unit``: ``among`` which it is, ``words`` say where.
 
-    ``position`` is row and column of the unit's highest activation in it, None where it is not known yet.
+    ``position`` is row and column of the unit's highest ``activation`` in it, None where it is not known yet.
     """
 
+    unit: int
     index: int
     among: str
     words: str
+    activation: float
     position: tuple[int, int] | None = None
 
 
 def top_spots(layer: LayerResult, unit: int, count: int) -> list[Spot]:
     """The ``count`` images that excite the unit most, the first first."""
-    maps = layer.top_maps[unit, :count]
-    rows, columns = np.divmod(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[2])
+    of_unit = (values[unit, :count].tolist() for values in (layer.top_image, layer.top_activation, layer.top_positions))
     return [
-        Spot(int(index), HIGHEST, f"no. {rank} of all images", (int(row), int(column)))
-        for rank, (index, row, column) in enumerate(zip(layer.top_image[unit], rows, columns, strict=False), start=1)
+        Spot(unit, index, HIGHEST, f"no. {rank} of all images", activation, (row, column))
+        for rank, (index, activation, (row, column)) in enumerate(zip(*of_unit, strict=True), start=1)
     ]
 
 
-def level_spots(layer: LayerResult, unit: int, names: dict[str, int], count: int, above: int) -> list[Spot]:
-    """For each of ``LEVELS``, ``count`` images there of those whose maximal responses are kept, the higher first.
+def level_spots(
+    layer: LayerResult, unit: int, indices: Mapping[str, int], count: int, shown: Collection[int]
+) -> list[Spot]:
+    """At each of ``LEVELS``, ``count`` images of those whose maximal responses are kept, the higher first.
 
-    ``names`` are the indices of images by their names. A level that lies among the ``above`` images of the highest
-    responses is left out: there are too few images to tell it from the top.
+    ``indices`` are those of images by their names; one that is not there is passed over, as are those that are
+    ``shown`` already. So, where there are few images, some are taken below the level, and it is left out if none lies
+    near it, or if the unit is as silent there as anywhere.
     """
     if layer.peaks is None:
         return []
-    order = np.argsort(-layer.peaks[:, unit], kind="stable")
-    spots, taken = [], above
+    peaks = layer.peaks[:, unit]
+    order = np.argsort(-peaks, kind="stable")
+    spots, taken = [], {*shown}
     for level in LEVELS:
-        first = math.floor(len(order) * (1 - level / 100) + 1e-9)
-        if first < taken:
-            continue
-        for place in order[first : first + count]:
-            spots.append(Spot(names[layer.sample[place]], RANGE, f"{level:g} % of images excite it less"))
-        taken = first + count
+        above = len(order) * (1 - level / 100)
+        near = order[math.floor(above + 1e-9) : math.floor(_NEAR * above + 1e-9) + 1]
+        found = 0
+        for place in near:
+            index = indices.get(layer.sample[place])
+            weaker = int((peaks < peaks[place]).sum())
+            if found < count and index is not None and index not in taken and weaker > 0:
+                share = 100 * weaker / (len(order) - 1)
+                words = f"{share:.4g} % of other images excite it less"
+                spots.append(Spot(unit, index, RANGE, words, float(peaks[place])))
+                taken.add(index)
+                found += 1
     return spots
+
+
+def named_indices(data: ConceptDataset, names: Collection[str]) -> dict[str, int]:
+    """By name the images of these names; where several have one, it is not known which is meant, and none is there."""
+    wanted, found, several = {*names}, {}, set()
+    for index in range(len(data)):
+        name = plain_text(data.image_name(index))
+        if name in found:
+            several.add(name)
+        elif name in wanted:
+            found[name] = index
+    return {name: index for name, index in found.items() if name not in several}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -14,21 +15,31 @@ from netdissect.engine.view import View
 from netdissect.results import LayerResult, Visualization
 from netdissect.types import OnProgress, no_progress, plain_text
 from netdissect.visualization.activations import Activations, activations_of
-from netdissect.visualization.crops import Box, Place, crop, marked, place_of, receptive_box
+from netdissect.visualization.crops import WHOLE, Box, Place, crop, marked, place_of, receptive_box
 from netdissect.visualization.deconvnet import project_back
 from netdissect.visualization.inception import excite
 from netdissect.visualization.model_image import model_image
 from netdissect.visualization.options import VisualizationOptions
-from netdissect.visualization.pictures import beside, color_picture, jpeg_of, magnitude_picture, picture_of, pixels_of
+from netdissect.visualization.pictures import (
+    beside,
+    color_picture,
+    jpeg_of,
+    magnitude_picture,
+    picture_of,
+    pixels_of,
+    shown,
+)
 from netdissect.visualization.saliency import gradient, guided, integrated, smoothed
-from netdissect.visualization.spots import Spot, level_spots, top_spots
+from netdissect.visualization.spots import Spot, level_spots, named_indices, top_spots
 from netdissect.visualization.units import check_units
 
-#: Images that the network takes at a time.
+#: Images that the network takes at a time, at most: with gradients a batch takes several times the memory.
 _TOGETHER = 8
 
 #: Images of each level below the top.
 _IMAGES_OF_LEVEL = 2
+
+_T = TypeVar("_T")
 
 #: From activations, images, units and positions to numbers for every pixel.
 _Way = Callable[..., Float[Tensor, "n 3 H W"]]
@@ -43,15 +54,23 @@ _GRADIENTS: Mapping[str, tuple[_Way, Callable[[Tensor], Image.Image]]] = {
 
 
 def check_looks(
-    looks: VisualizationOptions, model: nn.Module, view: View, preprocess: Preprocess, device: torch.device
+    looks: VisualizationOptions,
+    model: nn.Module,
+    view: View,
+    preprocess: Preprocess,
+    device: torch.device,
+    batch_size: int,
 ) -> None:
-    """Raises ``NetdissectError`` for what ``visualized`` would: a unit that is not there, a layer without gradients."""
+    """Raises ``NetdissectError`` for a unit that is not there, and a layer without gradients where these are needed.
+
+    Asked before the work, with as many images as ``visualized`` takes at a time.
+    """
     _check_named(looks, view)
     if looks.methods == ("top",):
         return
     with activations_of(model, view, preprocess, device) as activations:
-        image = torch.zeros(1, 3, *preprocess.size, device=device, requires_grad=True)
-        activations.gradient(activations(image).sum(), image)
+        images = torch.zeros(min(_TOGETHER, batch_size), 3, *preprocess.size, device=device, requires_grad=True)
+        activations.gradient(activations(images).sum(), images)
 
 
 def visualized(
@@ -63,18 +82,20 @@ def visualized(
     looks: VisualizationOptions,
     *,
     device: torch.device,
+    batch_size: int,
     on_progress: OnProgress = no_progress,
 ) -> LayerResult:
     """``layer`` with pictures of its units: unit by unit, of each in the order of methods.
 
-    ``layer`` is the result of ``view``, ``data`` and ``preprocess`` are what it follows from. Raises
-    ``NetdissectError`` for a layer that cannot be differentiated, and what reading images raises.
+    ``layer`` is the result of ``view``, ``data`` and ``preprocess`` are what it follows from. At most ``batch_size``
+    images go through the network at a time. Raises ``NetdissectError`` for a layer that cannot be differentiated, and
+    what reading images raises.
     """
     _check_named(looks, view)
     units = looks.units_of(layer)
     made: dict[int, list[Visualization]] = {unit: [] for unit in units}
     with activations_of(model, view, preprocess, device) as activations:
-        looker = _Looker(activations, layer, data, looks, on_progress)
+        looker = _Looker(activations, layer, data, looks, min(_TOGETHER, batch_size), on_progress)
         ways = (looker.top, looker.deconvnet, looker.backprop, looker.inceptionism)
         for way in ways:
             if units and way.__name__ in looks.methods:
@@ -90,22 +111,20 @@ def _check_named(looks: VisualizationOptions, view: View) -> None:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A spot of a unit: the image, also as the network takes it, the piece that is looked at, and the activation."""
+    """A spot, its image, and the piece of that which is looked at."""
 
-    unit: int
     spot: Spot
     name: str
     image: Image.Image
-    pixels: Float[Tensor, "3 H W"]
-    position: tuple[int, int]
     box: Box
     place: Place | None
-    activation: float
 
-    def drawn(self, method: str, variant: str, picture: Image.Image) -> Visualization:
-        row, column = self.position
-        caption = f"{self.spot.words}: {self.activation:.4g} at {row}, {column}"
-        return Visualization(self.unit, method, variant, caption, self.activation, jpeg_of(picture), self.name)
+    def drawn(self, method: str, variant: str, picture: Image.Image, note: str = "") -> Visualization:
+        spot = self.spot
+        assert spot.position is not None
+        there = "" if self.place is None else " at {}, {}".format(*spot.position)
+        caption = f"{spot.words}: {spot.activation:.4g}{there}{note}"
+        return Visualization(spot.unit, method, variant, caption, spot.activation, jpeg_of(picture), self.name)
 
 
 class _Looker:
@@ -117,28 +136,30 @@ class _Looker:
         layer: LayerResult,
         data: ConceptDataset,
         looks: VisualizationOptions,
+        together: int,
         on_progress: OnProgress,
     ) -> None:
         self.activations = activations
         self.layer = layer
         self.data = data
         self.looks = looks
+        self.together = together
         self.on_progress = on_progress
-        sample = {*layer.sample}
-        names = ((plain_text(data.image_name(index)), index) for index in range(len(data)))
-        self._index_of = {name: index for name, index in names if name in sample}
+        self._index_of = named_indices(data, layer.sample)
 
     def top(self, units: Sequence[int]) -> Iterator[Visualization]:
         """The images at the top, and some along the range, each with its receptive field framed, and that alone."""
-        spots = []
+        spots: list[Spot] = []
         for unit in units:
             highest = top_spots(self.layer, unit, self.looks.images)
-            below = level_spots(self.layer, unit, self._index_of, _IMAGES_OF_LEVEL, above=len(highest))
-            spots += [(unit, spot) for spot in (*highest, *below)]
-        for batch in self._seen("top", spots):
-            for seen in batch:
-                whole, piece = marked(seen.image, seen.box, seen.place), crop(seen.image, seen.box)
-                yield seen.drawn("top", seen.spot.among, whole if piece.size == whole.size else beside(whole, piece))
+            indices = {spot.index for spot in highest}
+            spots += [*highest, *level_spots(self.layer, unit, self._index_of, _IMAGES_OF_LEVEL, indices)]
+        for batch in self._batches("top", self._placed(spots)):
+            for spot in batch:
+                seen = self._see(spot)
+                whole = marked(shown(seen.image), seen.box, seen.place)
+                alone = seen.box == WHOLE
+                yield seen.drawn("top", seen.spot.among, whole if alone else beside(whole, crop(seen.image, seen.box)))
 
     def deconvnet(self, units: Sequence[int]) -> Iterator[Visualization]:
         """The activation alone projected back to the image, beside the piece of it that it comes from."""
@@ -160,9 +181,10 @@ class _Looker:
 
     def inceptionism(self, units: Sequence[int]) -> Iterator[Visualization]:
         """Images made to excite the unit."""
-        excited = excite(self.activations, units, self.looks.excitation, self.on_progress)
-        for unit, images, reached in zip(units, excited.images, excited.activations.tolist(), strict=True):
-            words = "no image was found that excites it" if unit in excited.notes else "made to excite it"
+        excited = excite(self.activations, units, self.looks.excitation, self.on_progress, batch_size=self.together)
+        all_of_it = zip(units, excited.images, excited.activations.tolist(), excited.raised.tolist(), strict=True)
+        for unit, images, reached, raised in all_of_it:
+            words = "made to excite it" if raised else "no image was found that excites it more than noise"
             for image, activation in zip(images, reached, strict=True):
                 yield self._made(unit, "inceptionism", "", words, image, activation)
 
@@ -170,45 +192,62 @@ class _Looker:
         self, units: Sequence[int], method: str, variant: str, way: _Way, draw: Callable[[Tensor], Image.Image]
     ) -> Iterator[Visualization]:
         """What ``way`` gives of the units' top images, each beside the piece of the image."""
-        spots = [(unit, spot) for unit in units for spot in top_spots(self.layer, unit, self.looks.images)]
+        spots = [spot for unit in units for spot in top_spots(self.layer, unit, self.looks.images)]
         device = self.activations.device
-        for batch in self._seen(variant or method, spots):
+        for batch in self._batches(variant or method, spots):
+            looked_at = [self._see(spot) for spot in batch]
             found = way(
                 self.activations,
-                torch.stack([seen.pixels for seen in batch]).to(device),
-                torch.tensor([seen.unit for seen in batch], device=device),
-                torch.tensor([seen.position for seen in batch], device=device),
+                self._fed([seen.image for seen in looked_at]),
+                torch.tensor([spot.unit for spot in batch], device=device),
+                torch.tensor([spot.position for spot in batch], device=device),
             )
-            for seen, numbers in zip(batch, found, strict=True):
-                picture = draw(numbers).resize(seen.image.size)
-                yield seen.drawn(method, variant, beside(crop(seen.image, seen.box), crop(picture, seen.box)))
+            for seen, numbers in zip(looked_at, found, strict=True):
+                piece = shown(crop(seen.image, seen.box))
+                picture = crop(draw(numbers), seen.box).resize(piece.size)  # proportions of the image, not as squashed
+                yield seen.drawn(method, variant, beside(piece, picture), "" if numbers.any() else "; zero everywhere")
 
-    def _seen(self, doing: str, spots: Sequence[tuple[int, Spot]]) -> Iterator[list[_Seen]]:
-        """The spots, looked at, some at a time."""
+    def _batches(self, doing: str, spots: Sequence[_T]) -> Iterator[Sequence[_T]]:
+        """Some at a time, telling how far it is."""
         self.on_progress(doing, 0, len(spots))
-        for start in range(0, len(spots), _TOGETHER):
-            some = spots[start : start + _TOGETHER]
-            images = [self.data.image(spot.index).convert("RGB") for _, spot in some]
-            pixels = torch.stack([pixels_of(image, self.activations.preprocess.size) for image in images])
-            with torch.no_grad():
-                maps = self.activations(pixels.to(self.activations.device)).cpu()
-            yield [self._see(*each) for each in zip(some, images, pixels, maps, strict=True)]
-            self.on_progress(doing, start + len(some), len(spots))
+        for start in range(0, len(spots), self.together):
+            yield spots[start : start + self.together]
+            self.on_progress(doing, min(start + self.together, len(spots)), len(spots))
 
-    def _see(self, of_unit: tuple[int, Spot], image: Image.Image, pixels: Tensor, maps: Tensor) -> _Seen:
-        unit, spot = of_unit
-        row, column = spot.position or divmod(int(maps[unit].argmax()), maps.shape[2])
+    def _placed(self, spots: Sequence[Spot]) -> list[Spot]:
+        """The spots with their positions: each image whose maps are needed goes through the network once."""
+        wanted: dict[int, list[int]] = {}
+        for spot in spots:
+            if spot.position is None:
+                wanted.setdefault(spot.index, []).append(spot.unit)
+        positions: dict[tuple[int, int], tuple[int, int]] = {}
+        for batch in self._batches("positions", list(wanted)) if wanted else ():
+            with torch.no_grad():
+                all_maps = self.activations(self._fed([self._image(index) for index in batch]))
+            for index, maps in zip(batch, all_maps, strict=True):
+                highest = maps.flatten(1).argmax(dim=1).tolist()
+                positions |= {(unit, index): divmod(highest[unit], maps.shape[2]) for unit in wanted[index]}
+        return [replace(spot, position=spot.position or positions[spot.unit, spot.index]) for spot in spots]
+
+    def _image(self, index: int) -> Image.Image:
+        return self.data.image(index).convert("RGB")
+
+    def _fed(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 3 H W"]:
+        size = self.activations.preprocess.size
+        return torch.stack([pixels_of(image, size) for image in images]).to(self.activations.device)
+
+    def _see(self, spot: Spot) -> _Seen:
         view, size = self.activations.view, self.activations.preprocess.size
-        box = receptive_box(view.field, row, column, size)
-        place = place_of(view.field, row, column, view.shape[1:], size)
-        name = plain_text(self.data.image_name(spot.index))
-        return _Seen(unit, spot, name, image, pixels, (row, column), box, place, float(maps[unit, row, column]))
+        assert spot.position is not None
+        box = receptive_box(view.field, *spot.position, size)
+        place = place_of(view.field, *spot.position, view.shape[1:], size)
+        return _Seen(spot, plain_text(self.data.image_name(spot.index)), self._image(spot.index), box, place)
 
     def _made(
         self, unit: int, method: str, variant: str, words: str, pixels: Float[Tensor, "3 H W"], activation: float
     ) -> Visualization:
         caption = f"{words}: {activation:.4g}; the images' highest is {self.layer.top_activation[unit, 0]:.4g}"
-        return Visualization(unit, method, variant, caption, activation, jpeg_of(picture_of(pixels)))
+        return Visualization(unit, method, variant, caption, activation, jpeg_of(shown(picture_of(pixels))))
 
     def _highest(self, unit: int, pixels: Float[Tensor, "3 H W"]) -> float:
         """The unit's highest activation on the image as it is shown, of 256 levels."""
