@@ -96,11 +96,15 @@ def visualized(
     made: dict[int, list[Visualization]] = {unit: [] for unit in units}
     with activations_of(model, view, preprocess, device) as activations:
         looker = _Looker(activations, layer, data, looks, min(_TOGETHER, batch_size), on_progress)
-        ways = (looker.top, looker.deconvnet, looker.backprop, looker.inceptionism)
-        for way in ways:
-            if units and way.__name__ in looks.methods:
-                for visualization in way(units):
-                    made[visualization.unit].append(visualization)
+        ways = {
+            "top": looker.top,
+            "deconvnet": looker.deconvnet,
+            "backprop": looker.backprop,
+            "inceptionism": looker.inceptionism,
+        }
+        for method in looks.methods if units else ():
+            for visualization in ways[method](units):
+                made[visualization.unit].append(visualization)
     return replace(layer, visualizations=tuple(one for of_unit in made.values() for one in of_unit))
 
 
