@@ -4,9 +4,10 @@
     uv run benchmarks/inception.py --run RUN --network SPEC --data DATA --layer L [--layer ...]
 
 Without a run the demo network is dissected on 1,000 scenes first. Of each layer so many units are taken, evenly spaced.
-``raised`` is the share of units whose image excites them more than the highest of the data does, ``times_data`` by how
-much (median of those whose highest is above 0). ``ratio`` is that of the seconds of a step for one image to the bare
-forward pass of one image, both eight at a time.
+``raised`` is the share of units whose image excites them more than the highest of the data does, ``reached`` that of
+those where it is as much at least (a ReLU6 has nothing above 6), ``times_data`` by how much (median of those whose
+highest is above 0). ``ratio`` is that of the seconds of a step for one image to the bare forward pass of one image, both
+eight at a time.
 """
 
 import argparse
@@ -50,12 +51,14 @@ def measure_layer(
     highest = result[layer].top_activation[:, 0]
     made = {unit: max(one.activation for one in result[layer].visualized[unit]) for unit in units}
     raised = [made[unit] > highest[unit] for unit in units]
+    reached = [made[unit] >= highest[unit] for unit in units]
     times = [made[unit] / float(highest[unit]) for unit in units if highest[unit] > 0]
     return {
         "layer": layer,
         "units": len(units),
         "raised": round(statistics.fmean(raised), 3),
-        "not_raised": [unit for unit, above in zip(units, raised, strict=True) if not above],
+        "reached": round(statistics.fmean(reached), 3),
+        "not_reached": [unit for unit, above in zip(units, reached, strict=True) if not above],
         "times_data": round(statistics.median(times), 2) if times else None,
         "seconds_per_unit": round(seconds, 2),
         "ratio": round(seconds / how.steps / forward, 2),

@@ -90,28 +90,19 @@ def test_the_network_is_left_as_it_was_after_an_exception(way, error, raised):
     assert state(model) == before and not _get_current_function_mode_stack()
 
 
-class Odd(torch.autograd.Function):
-    """Its gradient fails in a way of its own."""
+def fails_backward(error):
+    """Maps as they are, whose gradient fails."""
 
-    @staticmethod
-    def forward(ctx, maps):
-        return maps.clone()
+    class Fails(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, maps):
+            return maps.clone()
 
-    @staticmethod
-    def backward(ctx, signal):
-        raise ValueError("odd\nindeed")
+        @staticmethod
+        def backward(ctx, signal):
+            raise error
 
-
-class Stuck(torch.autograd.Function):
-    """Its gradient fails."""
-
-    @staticmethod
-    def forward(ctx, maps):
-        return maps.clone()
-
-    @staticmethod
-    def backward(ctx, signal):
-        raise NotImplementedError("no\nway back")
+    return Fails.apply
 
 
 @ways
@@ -122,8 +113,8 @@ class Stuck(torch.autograd.Function):
         (lambda maps: maps.argmax(1, keepdim=True).float().expand(-1, 2, -1, -1), "no gradient leads"),
         (lambda maps: torch.tensor(maps.tolist()), "no gradient leads"),
         (lambda maps: torch.igamma(maps + 1, maps + 1), "igamma"),
-        (Stuck.apply, "no way back"),
-        (Odd.apply, "odd indeed"),
+        (fails_backward(NotImplementedError("no\nway back")), "no way back"),
+        (fails_backward(ValueError("odd\nindeed")), "odd indeed"),
     ],
 )
 def test_a_layer_that_cannot_be_differentiated(way, end, said):

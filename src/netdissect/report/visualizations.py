@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import isfinite
+from operator import eq, gt
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,15 @@ _COLUMNS = "In the table: IoU with the label, and the highest activation on an i
 def visualization_sections(result: Result) -> list[Section]:
     """All units of which there are pictures in a table, and a section for each: its card, and its pictures."""
     units = plain_visualizations(result)["units"]
-    raised = [unit["made"] > unit["highest"] for unit in units if unit["made"] is not None]
-    columns = ["layer", "unit", "label", "iou", "highest", *(["made"] if raised else [])]
+    made = [(unit["made"], unit["highest"]) for unit in units if unit["made"] is not None]
+    columns = ["layer", "unit", "label", "iou", "highest", *(["made"] if made else [])]
     table = Table("units", "Units and their labels", columns, [[unit[column] for column in columns] for unit in units])
     text = f"{_COLUMNS}."
-    if raised:
+    if made:
+        more, as_much = (sum(compare(*pair) for pair in made) for compare in (gt, eq))
         text = (
-            f"Images made to excite {sum(raised)} of {len(raised)} units do so more than any image of the data. "
+            f"Images made to excite {more} of {len(made)} units do so more than any image of the data"
+            f"{f', those of {as_much} as much, which may be all there is' if as_much else ''}. "
             f"{_COLUMNS}, and on an image made to excite it."
         )
     return [

@@ -43,7 +43,7 @@ def redirected() -> AbstractContextManager[Any]:
     """
 
     def propagate(signal: Float[Tensor, "*shape"], gradient: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        alive = gradient.flatten(1).any(dim=1) if gradient.ndim > 1 else gradient != 0
+        alive = gradient.any(dim=tuple(range(1, gradient.ndim))) if gradient.ndim > 1 else gradient != 0
         if alive.all():
             return gradient
         alive = alive.view(alive.shape + (1,) * (gradient.ndim - alive.ndim))
