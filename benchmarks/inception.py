@@ -6,8 +6,8 @@
 Without a run the demo network is dissected on 1,000 scenes first. Of each layer so many units are taken, evenly spaced.
 ``raised`` is the share of units whose image excites them more than the highest of the data does, ``reached`` that of
 those where it is as much at least (a ReLU6 has nothing above 6), ``times_data`` by how much (median of those whose
-highest is above 0). ``ratio`` is that of the seconds of a step for one image to the bare forward pass of one image, both
-eight at a time.
+highest is above 0). ``ratio`` is that of the seconds of a step for one image to the bare forward pass of one image,
+both eight at a time.
 """
 
 import argparse
