@@ -193,7 +193,7 @@ def check_picture(path: Path, what: str) -> None:
     if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise NetdissectError(f"{path}: {what} is a .jpg or a .png")
     if path.is_dir():
-        raise NetdissectError(f"{path}: is a directory")
+        raise NetdissectError(f"{path}: cannot be written: it is a directory")
     _check_parent(path)
 
 

@@ -62,7 +62,7 @@ def test_files_are_not_lost(photo, tmp_path):
     dream(Colors(), "conv", photo, 0, out=tmp_path / "photo.png", overwrite=True, dreaming=FEW, **OPTIONS)
     assert (tmp_path / "photo.png").read_bytes() != before
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(NetdissectError, match="is a directory"):
+    with pytest.raises(NetdissectError, match="it is a directory"):
         dream(Colors(), "conv", photo, 0, out=tmp_path / "folder.png", overwrite=True, **OPTIONS)
 
 
