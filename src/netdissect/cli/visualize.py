@@ -58,10 +58,10 @@ class ExcitationOptions:
         str,
         typer.Option(metavar="fourier|pixels", help="Of inceptionism: change waves in uncorrelated colors, or pixels."),
     ] = "fourier"
-    l2: Annotated[float, typer.Option(help="Of inceptionism: weight against contrast, such as 10.")] = 0
+    l2: Annotated[float, typer.Option(help="Of inceptionism: weight against contrast, such as 10.")] = 0.0
     total_variation: Annotated[
         float, typer.Option(help="Of inceptionism: weight against differences of neighbours, such as 10.")
-    ] = 0
+    ] = 0.0
 
 
 @visualize_commands.command(
