@@ -21,7 +21,7 @@ _CLIPPED = 0.995
 SHOWN_HEIGHT, SHOWN_WIDTH = 224, 672
 
 #: One of fewer pixels along its height is enlarged. Pixels that are enlarged by so much are squares, not blurred.
-_FEW_PIXELS, _SQUARES = 96, 3
+_FEW_PIXELS, _SQUARES = 96, 8
 
 
 def pixels_of(image: Image.Image, size: tuple[int, int]) -> Float[Tensor, "3 H W"]:
