@@ -10,6 +10,8 @@ from torch import nn
 from netdissect import Concept, NetdissectError, Result, VisualizationOptions, dissect, visualize, write_report
 from netdissect.concepts.base import Labels
 from netdissect.results import METHODS
+from netdissect.results.export import write_table
+from netdissect.results.table import read_table
 from netdissect.visualization.inception import Excitation
 from tests.planted import MemoryDataset, Recall
 from tests.unchecked import unchecked_types
@@ -323,6 +325,10 @@ def test_a_run_of_something_else_is_refused(run, data, tmp_path):
     strange.fingerprint = lambda: "strange"
     with pytest.raises(NetdissectError, match="is of other data"):
         visualize(Colors(), "maps", LOOKS, strange, run=run, progress=False)
+    table = tmp_path / "table.csv"
+    write_table(Result.load(run), "maps", table)
+    with pytest.raises(NetdissectError, match="is a table, which does not tell of the images"):
+        visualize(Colors(), "maps", LOOKS, data, run=read_table(table), progress=False)
     in_components = tmp_path / "components"
     dissect(Colors(), "maps", data, basis="pca", out=in_components, **OPTIONS)
     with pytest.raises(NetdissectError, match="layer maps is in the basis of its principal components, which a run"):

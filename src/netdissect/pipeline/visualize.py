@@ -91,6 +91,8 @@ def _of_run(
     progress: bool,
 ) -> Result:
     """The result with the pictures of these layers, and no others."""
+    if result.is_table:
+        raise NetdissectError(f"{result.name}: is a table, which does not tell of the images that excite units")
     about, options = result.about, result.about["options"]
     loaded = open_model(model, options["seed"])
     if weights_hash(loaded.model) != about["model"]["weights_sha256"]:
