@@ -1,4 +1,4 @@
-"""Every layer that is listed can be looked at, in networks of all kinds."""
+"""Layers that are listed can be looked at, whatever they return, in networks of all kinds."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("spec", NETWORKS)
-def test_every_layer_can_be_looked_at(spec):
+def test_every_fourth_layer_can_be_looked_at(spec):
     size, further = NETWORKS[spec]
     with unchecked_types():
         model, image = load_model(spec).model, torch.zeros(1, 3, size, size)

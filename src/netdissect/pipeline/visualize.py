@@ -55,8 +55,8 @@ def visualize(
     names = [layers] if isinstance(layers, str) else list(layers)
     looks, batch_size = choose_looks(looks) or VisualizationOptions(()), whole_number(batch_size, "batch size")
     if run is None:
-        same: dict[str, Any] = {"batch_size": batch_size, "device": device, "progress": progress}
-        result = dissect(model, names, data, visualize=looks, **same, **options)
+        options |= {"batch_size": batch_size, "device": device, "progress": progress}
+        result = dissect(model, names, data, visualize=looks, **options)
     elif options:
         raise NetdissectError(f"with a run, its own options hold: leave out {', '.join(options)}")
     else:

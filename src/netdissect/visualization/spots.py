@@ -7,6 +7,7 @@ drawn from along the range of activations.
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from netdissect.types import plain_text
 
 #: Levels below the top: the percentage of images that excite the unit less.
 LEVELS = (99.9, 99.0, 95.0)
-
 
 #: An image is near a level if at most so many times as many excite the unit more as there.
 _NEAR = 3
@@ -62,20 +62,20 @@ def level_spots(
         return []
     peaks = layer.peaks[:, unit]
     order = np.argsort(-peaks, kind="stable")
-    spots, taken = [], {*shown}
+    spots: list[Spot] = []
+    taken: set[int | None] = {None, *shown}
     for level in LEVELS:
         above = len(order) * (1 - level / 100)
         near = order[math.floor(above + 1e-9) : math.floor(_NEAR * above + 1e-9) + 1]
-        found = 0
-        for place in near:
-            index = indices.get(layer.sample[place])
+        free = (place for place in near if indices.get(layer.sample[place]) not in taken)
+        for place in islice(free, count):
             weaker = int((peaks < peaks[place]).sum())
-            if found < count and index is not None and index not in taken and weaker > 0:
-                share = 100 * weaker / (len(order) - 1)
-                words = f"{share:.4g} % of other images excite it less"
-                spots.append(Spot(unit, index, RANGE, words, float(peaks[place])))
-                taken.add(index)
-                found += 1
+            if not weaker:
+                break
+            index = indices[layer.sample[place]]
+            words = f"{100 * weaker / (len(order) - 1):.4g} % of other images excite it less"
+            spots.append(Spot(unit, index, RANGE, words, float(peaks[place])))
+            taken.add(index)
     return spots
 
 

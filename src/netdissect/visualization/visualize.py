@@ -149,21 +149,22 @@ class _Looker:
         self.looks = looks
         self.together = together
         self.on_progress = on_progress
-        self._index_of = named_indices(data, layer.sample)
 
     def top(self, units: Sequence[int]) -> Iterator[Visualization]:
         """The images at the top, and some along the range, each with its receptive field framed, and that alone."""
         spots: list[Spot] = []
+        indices = named_indices(self.data, self.layer.sample)
         for unit in units:
             highest = top_spots(self.layer, unit, self.looks.images)
-            indices = {spot.index for spot in highest}
-            spots += [*highest, *level_spots(self.layer, unit, self._index_of, _IMAGES_OF_LEVEL, indices)]
+            below = level_spots(self.layer, unit, indices, _IMAGES_OF_LEVEL, {spot.index for spot in highest})
+            spots += [*highest, *below]
         for batch in self._batches("top", self._placed(spots)):
             for spot in batch:
                 seen = self._see(spot)
-                whole = marked(shown(seen.image), seen.box, seen.place)
-                alone = seen.box == WHOLE
-                yield seen.drawn("top", seen.spot.among, whole if alone else beside(whole, crop(seen.image, seen.box)))
+                picture = marked(shown(seen.image), seen.box, seen.place)
+                if seen.box != WHOLE:
+                    picture = beside(picture, crop(seen.image, seen.box))
+                yield seen.drawn("top", spot.among, picture)
 
     def deconvnet(self, units: Sequence[int]) -> Iterator[Visualization]:
         """The activation alone projected back to the image, beside the piece of it that it comes from."""
@@ -211,12 +212,12 @@ class _Looker:
                 picture = crop(draw(numbers), seen.box).resize(piece.size)  # proportions of the image, not as squashed
                 yield seen.drawn(method, variant, beside(piece, picture), "" if numbers.any() else "; zero everywhere")
 
-    def _batches(self, doing: str, spots: Sequence[_T]) -> Iterator[Sequence[_T]]:
-        """Some at a time, telling how far it is."""
-        self.on_progress(doing, 0, len(spots))
-        for start in range(0, len(spots), self.together):
-            yield spots[start : start + self.together]
-            self.on_progress(doing, min(start + self.together, len(spots)), len(spots))
+    def _batches(self, doing: str, things: Sequence[_T]) -> Iterator[Sequence[_T]]:
+        """As many at a time as go through the network together, telling how far it is."""
+        self.on_progress(doing, 0, len(things))
+        for start in range(0, len(things), self.together):
+            yield things[start : start + self.together]
+            self.on_progress(doing, min(start + self.together, len(things)), len(things))
 
     def _placed(self, spots: Sequence[Spot]) -> list[Spot]:
         """The spots with their positions: each image whose maps are needed goes through the network once."""
