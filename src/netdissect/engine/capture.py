@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from netdissect.networks.layouts import LAYOUTS, Layout
+from netdissect.choices import LAYOUTS
+from netdissect.networks.layouts import Layout
 from netdissect.networks.running import StopForward
 from netdissect.networks.sources import Source, tensor_at, watched
 from netdissect.types import NetdissectError

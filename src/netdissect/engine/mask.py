@@ -20,8 +20,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from netdissect.engine.field import Field
 from netdissect.engine.flags import places_of
-from netdissect.networks.receptive import Field
 from netdissect.types import NetdissectError
 
 

@@ -4,13 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from netdissect.choices import CHANNELS, VALUE_RANGES
 from netdissect.types import NetdissectError, one_line
-
-#: How many channels an image has, by the name of their order.
-CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
-
-#: What white is; black is 0.
-VALUE_RANGES = (1, 255)
 
 
 @dataclass(frozen=True)

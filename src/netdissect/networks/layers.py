@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from netdissect.engine.field import Field
 from netdissect.networks.layouts import Layout, LayoutError, layout_of
 from netdissect.networks.observe import Observation, Seen, observe
 from netdissect.networks.paper import PAPER, paper_layers
-from netdissect.networks.receptive import Field, NoFieldError, field_of_maps
+from netdissect.networks.receptive import NoFieldError, field_of_maps
 from netdissect.networks.sources import HEADS, INPUT, OUTPUT, Source, has_heads
 from netdissect.types import NetdissectError, nearest
 
@@ -43,7 +44,7 @@ def list_layers(
 ) -> list[LayerInfo]:
     """The layers whose output for one black image of ``size`` (H, W) can be dissected, with their receptive fields.
 
-    In the order in which they finish. ``layout``, one of ``layouts.LAYOUTS``, says how outputs with as many dimensions
+    In the order in which they finish. ``layout``, one of ``choices.LAYOUTS``, says how outputs with as many dimensions
     as it has letters are laid out; without it that is inferred. Raises ``NetdissectError`` if the network does not take
     an image of that size and number of channels.
     """

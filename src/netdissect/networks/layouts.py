@@ -7,17 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from netdissect.choices import LAYOUTS
 from netdissect.networks.tracing.operation import Positions
 from netdissect.networks.tracing.positions import AxisField, summed, varies
-from netdissect.types import NetdissectError
-
-#: Layouts by name, a letter for each dimension: ``n`` images, ``u`` units, ``h w`` positions, ``t`` tokens.
-LAYOUTS = {
-    "nuhw": "maps, units first",
-    "nhwu": "maps, units last",
-    "ntu": "tokens",
-    "nu": "vectors",
-}
 
 #: Class and register tokens that a sequence may begin with, where nothing else tells them from those of positions.
 _MOST_EXTRA_TOKENS = 16

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 
 from netdissect.engine.encoding import encode_masks
+from netdissect.engine.field import Field
 from netdissect.engine.mask import alignment_of, unit_masks
-from netdissect.networks.receptive import Field
 from netdissect.results import LayerResult, Result
 
 
