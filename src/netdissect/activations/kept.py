@@ -26,12 +26,12 @@ from netdissect.activations.layout import (
     layer_file,
     unpack_labels,
 )
-from netdissect.concepts.base import Labels
 from netdissect.engine.flags import count_rows
 from netdissect.engine.gather import Gathered
 from netdissect.engine.mask import Alignment, alignment_of, unit_masks
 from netdissect.engine.rows import MapRows
 from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
+from netdissect.labels import Labels
 from netdissect.networks.receptive import Field
 from netdissect.types import NetdissectError, one_line
 
