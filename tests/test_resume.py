@@ -10,8 +10,8 @@ from filelock import FileLock
 from torch import nn
 
 from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect, load_model
-from netdissect.concepts.base import Labels
 from netdissect.engine.tally import Concepts, Tally
+from netdissect.labels import Labels
 from netdissect.measure import count
 from netdissect.types import BadSampleError
 from tests import reference

@@ -15,6 +15,8 @@ ROOMS = (
     "choices",
     "numbers",
     "settings",
+    "registry",
+    "labels",
     "storage",
     "parallel",
     "concepts",

@@ -33,6 +33,8 @@ from netdissect.engine.gather import Gathered
 from netdissect.engine.mask import Alignment, alignment_of, unit_masks
 from netdissect.engine.rows import MapRows
 from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
+from netdissect.labels import Labels
+from netdissect.networks.receptive import Field
 from netdissect.types import NetdissectError, one_line
 
 #: Values read at a time while looking for thresholds.

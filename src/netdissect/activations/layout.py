@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netdissect.concepts.base import Labels
 from netdissect.engine.flags import count_rows
 from netdissect.engine.gather import Gathered
 from netdissect.engine.histogram import Histogram
 from netdissect.engine.rows import MapRows
 from netdissect.engine.top import TopImages
+from netdissect.labels import Labels
 from netdissect.types import Concept
 
 #: A reader refuses another.

@@ -30,10 +30,11 @@ from netdissect.activations.layout import (
     pack_labels,
     rows_to_arrays,
 )
-from netdissect.concepts.base import ConceptDataset, Labels
+from netdissect.concepts.base import ConceptDataset
 from netdissect.engine.gather import Gathered
 from netdissect.engine.rows import MapRows
 from netdissect.engine.view import View
+from netdissect.labels import Labels
 from netdissect.types import NetdissectError
 
 

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Float64, Int32, Int64
 from torch import Tensor
 
-from netdissect.concepts.base import Labels
 from netdissect.engine.mask import STRETCH, Alignment, lit_pixels
 from netdissect.engine.rows import MapRows
+from netdissect.labels import Labels
 from netdissect.types import Concept, sorted_categories
 
 
