@@ -26,7 +26,6 @@ from netdissect.activations.layout import (
     layer_file,
     unpack_labels,
 )
-from netdissect.concepts.base import Labels
 from netdissect.engine.field import Field
 from netdissect.engine.flags import count_rows
 from netdissect.engine.gather import Gathered
@@ -34,7 +33,6 @@ from netdissect.engine.mask import Alignment, alignment_of, unit_masks
 from netdissect.engine.rows import MapRows
 from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
 from netdissect.labels import Labels
-from netdissect.networks.receptive import Field
 from netdissect.types import NetdissectError, one_line
 
 #: Values read at a time while looking for thresholds.
