@@ -9,8 +9,8 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from netdissect import Concept, KeptActivations, LayerResult, NetdissectError, Result, dissect
-from netdissect.concepts.base import Labels
 from netdissect.engine.basis import random_rotation
+from netdissect.labels import Labels
 from netdissect.pipeline.bases import Rotated
 from netdissect.results.words import layer_in_words
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall

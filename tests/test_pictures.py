@@ -5,7 +5,7 @@ import pytest
 from pycocotools import mask as coco
 
 from netdissect import Concept, Result, dissect
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from netdissect.pipeline.pictures import EXAMPLES
 from tests.planted import PLAIN, MemoryDataset, Recall
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from netdissect import Concept, NetdissectError, Result, dissect
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from tests.planted import PLAIN, MemoryDataset, Recall
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.2}

@@ -15,9 +15,11 @@ ROOMS = (
     "numbers",
     "storage",
     "parallel",
+    "labels",
+    "engine",
     "concepts",
     "networks",
-    "engine",
+    "inference",
     "activations",
     "measure",
     "results",
@@ -33,7 +35,13 @@ ROOMS = (
 )
 
 
+#: Modules of the engine that are about to move to a room of their own.
+LEAVING = {f"engine/{name}.py": "inference" for name in ("batches", "capture", "view")}
+
+
 def room_of(path):
+    if path.relative_to(PACKAGE).as_posix() in LEAVING:
+        return LEAVING[path.relative_to(PACKAGE).as_posix()]
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from netdissect import Concept, KeptActivations, Result, Scenes, dissect
-from netdissect.concepts.base import Labels, Subset
+from netdissect.concepts.base import Subset
+from netdissect.labels import Labels
 from netdissect.measure import sample
 from netdissect.types import BadSampleError
 from tests.planted import PLAIN, MemoryDataset, Recall

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from netdissect import dissect
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from netdissect.networks.layers import list_layers
 from netdissect.types import Concept
 from tests.planted import MemoryDataset

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netdissect.activations import KeptActivations
     from netdissect.concepts import BrodenDataset, ConceptDataset, FolderDataset, Scenes, open_dataset
-    from netdissect.concepts.base import Labels
     from netdissect.experiments.rotate import rotate
     from netdissect.experiments.series import Series
     from netdissect.experiments.training import TrainingMonitor
+    from netdissect.labels import Labels
     from netdissect.networks.layers import list_layers
     from netdissect.networks.load import load_model
     from netdissect.pipeline import dissect
@@ -36,7 +36,7 @@ _HOMES = {
     "Excitation": "netdissect.visualization",
     "FolderDataset": "netdissect.concepts",
     "KeptActivations": "netdissect.activations",
-    "Labels": "netdissect.concepts.base",
+    "Labels": "netdissect.labels",
     "LayerResult": "netdissect.results",
     "NetdissectError": "netdissect.types",
     "Result": "netdissect.results",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from netdissect.engine.alignment import check_alignment
 from netdissect.engine.batches import Preprocess
-from netdissect.engine.mask import check_alignment
 from netdissect.networks.expected import CHANNELS, IMAGENET, VALUE_RANGES, Expected
 from netdissect.networks.running import device_of
 from netdissect.numbers import real_number, whole_number

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netdissect import Concept, NetdissectError, Result, dissect
 from netdissect.compare.alignment import BECAME, PAIR_COLUMNS, align
 from netdissect.compare.matching import peak_correlations
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from netdissect.results import read_table
 from tests.compare.layers import CONCEPTS, layer_of, permuted, random_labels
 from tests.planted import PLAIN, MemoryDataset, Recall

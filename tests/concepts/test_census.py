@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from netdissect.concepts import BrodenDataset, FolderDataset, Scenes
-from netdissect.concepts.base import Labels, Subset
+from netdissect.concepts.base import Subset
 from netdissect.concepts.census import CategoryCount, count_concepts, find_images
+from netdissect.labels import Labels
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.concepts.broden_files import write_broden, write_table
 from tests.planted import MemoryDataset

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from netdissect.concepts import FolderDataset, Scenes
-from netdissect.concepts.base import Labels
 from netdissect.concepts.find import find_concept
 from netdissect.concepts.sheet import TILE, light_up, write_sheet
+from netdissect.labels import Labels
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.planted import MemoryDataset
 from tests.shared import SHARED

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect import dissect
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from netdissect.types import Concept
 from tests import reference
 from tests.planted import PLAIN, MemoryDataset, Recall

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import nn
 
 from netdissect import dissect
-from netdissect.concepts.base import Labels
 from netdissect.engine.capture import activation_maps, capture
+from netdissect.labels import Labels
 from netdissect.networks.layouts import Layout
 from netdissect.networks.running import StopForward, forward
 from netdissect.networks.sources import Source

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from netdissect import Concept
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from tests.planted import MemoryDataset
 
 #: Quick: a few small images, all of whose positions count.

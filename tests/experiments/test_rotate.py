@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from netdissect import Concept, NetdissectError, Result, dissect, rotate
-from netdissect.concepts.base import Labels
 from netdissect.experiments.rotate import write_rotation_page
 from netdissect.experiments.rotation import Counted, Curve, rotation_curves
 from netdissect.experiments.rotation_plot import draw_categories, draw_curve
+from netdissect.labels import Labels
 from netdissect.networks.demo import DEMO_SPEC
 from netdissect.pipeline.bases import Rotated
 from tests.planted import PLAIN, MemoryDataset, Recall

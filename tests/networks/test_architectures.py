@@ -11,9 +11,9 @@ import torch
 
 from netdissect import dissect
 from netdissect.concepts import Scenes
+from netdissect.engine.field import Field
 from netdissect.networks import layers
 from netdissect.networks.load import load_model
-from netdissect.networks.receptive import Field
 
 IMAGES = 8
 DOCS = Path(__file__).parents[2] / "docs" / "networks.md"

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from netdissect import Concept, LayerResult, Result, dissect
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from netdissect.results import ShownImage, Visualization
 from tests.planted import PLAIN, MemoryDataset, Recall
 

@@ -7,10 +7,10 @@ from PIL import Image
 from torch import nn
 
 from netdissect.engine.batches import Preprocess
+from netdissect.engine.field import Field
 from netdissect.engine.view import View
 from netdissect.networks.demo import demo_network
 from netdissect.networks.layers import find_layers
-from netdissect.networks.receptive import Field
 from netdissect.visualization.activations import activations_of
 from netdissect.visualization.crops import WHOLE, crop, marked, place_of, receptive_box
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from netdissect import Concept, NetdissectError, Result, VisualizationOptions, dissect, visualize, write_report
-from netdissect.concepts.base import Labels
+from netdissect.labels import Labels
 from netdissect.results import METHODS
 from netdissect.results.export import write_table
 from netdissect.results.table import read_table

@@ -2,26 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool
 from PIL import Image
 
+from netdissect.labels import Labels
 from netdissect.types import UNLABELLED, Concept, NetdissectError
-
-
-@dataclass(frozen=True)
-class Labels:
-    """The concepts of one image.
-
-    ``maps`` holds concept numbers, one per pixel and label layer, 0 where a pixel carries none; there may be no layers.
-    ``whole`` holds the numbers of the concepts that cover the whole image.
-    """
-
-    maps: Int32[np.ndarray, "l sh sw"]
-    whole: tuple[int, ...] = ()
 
 
 @runtime_checkable

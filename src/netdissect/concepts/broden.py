@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from netdissect.concepts.base import Labels, check_dataset, listed_numbers, unlisted_number
+from netdissect.concepts.base import check_dataset, listed_numbers, unlisted_number
 from netdissect.concepts.files import fingerprint, read_image, read_label_colors, read_number, read_table
+from netdissect.labels import Labels
 from netdissect.storage import check_place
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int32
 from PIL import Image
 
-from netdissect.concepts.base import Labels, unlisted_number
+from netdissect.concepts.base import unlisted_number
 from netdissect.concepts.files import (
     check_proportions,
     fingerprint,
@@ -17,6 +17,7 @@ from netdissect.concepts.files import (
     read_table,
     squash,
 )
+from netdissect.labels import Labels
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")

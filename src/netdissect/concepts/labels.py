@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from netdissect.concepts.base import ConceptDataset, Labels, check_dataset, checked_labels, listed_numbers
+from netdissect.concepts.base import ConceptDataset, check_dataset, checked_labels, listed_numbers
+from netdissect.labels import Labels
 from netdissect.parallel import in_order, reading_threads
 from netdissect.types import BadSampleError, NetdissectError, OnProgress, no_progress
 

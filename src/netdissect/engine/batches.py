@@ -9,7 +9,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from netdissect.concepts.base import ConceptDataset, Labels, checked_labels, listed_numbers
+from netdissect.concepts.base import ConceptDataset, checked_labels, listed_numbers
+from netdissect.labels import Labels
 from netdissect.networks.expected import CHANNELS
 from netdissect.parallel import in_order
 from netdissect.types import BadSampleError, NetdissectError

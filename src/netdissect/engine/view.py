@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from netdissect.engine.basis import in_basis
+from netdissect.engine.field import Field
 from netdissect.networks.layers import LayerInfo
-from netdissect.networks.receptive import Field
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from netdissect.engine.field import Field
 from netdissect.networks.layouts import Layout, LayoutError, layout_of
 from netdissect.networks.observe import Observation, Seen, observe
 from netdissect.networks.paper import PAPER, paper_layers
-from netdissect.networks.receptive import Field, NoFieldError, field_of_maps
+from netdissect.networks.receptive import NoFieldError, field_of_maps
 from netdissect.networks.sources import HEADS, INPUT, OUTPUT, Source, has_heads
 from netdissect.types import NetdissectError, nearest
 

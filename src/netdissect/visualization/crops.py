@@ -4,7 +4,7 @@ import math
 
 from PIL import Image, ImageDraw
 
-from netdissect.networks.receptive import Field
+from netdissect.engine.field import Field
 
 #: Edges from 0 to 1 of the image: left, top, right, bottom.
 Box = tuple[float, float, float, float]

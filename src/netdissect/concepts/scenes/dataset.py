@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 from PIL import Image
 
-from netdissect.concepts.base import Labels
 from netdissect.concepts.scenes.canvas import Canvas
 from netdissect.concepts.scenes.dice import Dice
 from netdissect.concepts.scenes.places import PLACES
 from netdissect.concepts.scenes.vocabulary import CONCEPTS, NUMBER
+from netdissect.labels import Labels
 from netdissect.types import Concept, NetdissectError
 
 #: Another number whenever another image or label comes out for the same seed, index and size.
