@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from netdissect import KeptActivations, dissect
-from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.engine.alignment import alignment_of
+from netdissect.engine.mask import unit_masks
 from netdissect.engine.tally import Concepts
 from netdissect.measure import count
 from netdissect.networks.layers import list_layers

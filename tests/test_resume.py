@@ -69,13 +69,13 @@ def test_a_run_stopped_while_counting_is_resumed(data, maps, tmp_path, monkeypat
     whole = dissect(Recall(maps), "maps", data, **OPTIONS)
     calls = []
 
-    def add(self, cover, overlap, _actual=Tally.add):
+    def update(self, cover, overlap, _actual=Tally.update):
         calls.append(self)
         if len(calls) == 2:
             raise Killed
         _actual(self, cover, overlap)
 
-    monkeypatch.setattr(Tally, "add", add)
+    monkeypatch.setattr(Tally, "update", update)
     with pytest.raises(Killed):
         dissect(Recall(maps), "maps", data, out=tmp_path / "run", **OPTIONS)
     result = dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
@@ -260,7 +260,7 @@ def test_images_left_out_are_remembered_where_only_counting_is_left(data, maps, 
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Tally, "add", killed)
+        patch.setattr(Tally, "update", killed)
         with pytest.raises(Killed):
             dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options)
     result = dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **options)

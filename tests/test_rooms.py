@@ -16,12 +16,13 @@ ROOMS = (
     "numbers",
     "settings",
     "registry",
-    "labels",
     "storage",
     "parallel",
-    "concepts",
+    "labels",
     "engine",
+    "concepts",
     "networks",
+    "inference",
     "activations",
     "measure",
     "results",
@@ -37,7 +38,13 @@ ROOMS = (
 )
 
 
+#: Modules of the engine that are about to move to a room of their own.
+LEAVING = {f"engine/{name}.py": "inference" for name in ("batches", "capture", "view")}
+
+
 def room_of(path):
+    if path.relative_to(PACKAGE).as_posix() in LEAVING:
+        return LEAVING[path.relative_to(PACKAGE).as_posix()]
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 

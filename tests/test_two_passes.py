@@ -10,8 +10,9 @@ import torchvision
 from torch import nn
 
 from netdissect import dissect, open_dataset
+from netdissect.engine.alignment import alignment_of
 from netdissect.engine.field import Field
-from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.engine.mask import unit_masks
 from tests import reference
 from tests.shared import SHARED, needs_shared
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from netdissect.choices import CHANNELS, VALUE_RANGES
+from netdissect.engine.alignment import check_alignment
 from netdissect.engine.batches import Preprocess
-from netdissect.engine.mask import check_alignment
 from netdissect.networks.expected import IMAGENET, Expected
 from netdissect.networks.running import device_of
 from netdissect.numbers import real_number, whole_number

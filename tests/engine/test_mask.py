@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from netdissect.engine.alignment import Alignment, Anchored, alignment_of
 from netdissect.engine.field import Field
-from netdissect.engine.mask import Alignment, Anchored, alignment_of, lit_pixels, unit_masks, upsample
+from netdissect.engine.lit_pixels import lit_pixels
+from netdissect.engine.mask import unit_masks, upsample
 from tests import reference
 
 SIZES = st.integers(1, 12)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdissect.engine.gather import Gathered
-from netdissect.engine.rows import Extremes
+from netdissect.engine.extremes import Extremes
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.engine.threshold import select_thresholds, threshold_rank
 from tests import reference
 
@@ -23,7 +23,7 @@ def test_rank_reads_the_quantile_as_a_decimal(quantile, values, rank):
 def gather(activations, quantile, batch_size, planned=None, top_images=1):
     """What a pass over ``activations`` gathers and keeps; ``planned`` is how many images were thought to come."""
     images, units, height, width = activations.shape
-    gathered = Gathered.empty(units, top_images)
+    gathered = LayerStatistics.empty(units, top_images)
     rank = threshold_rank(quantile, (planned or images) * height * width)
     kept = []
     for begin in range(0, images, batch_size):

@@ -13,8 +13,9 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from netdissect import Concept, NetdissectError
+from netdissect.engine.alignment import STRETCH, Alignment, Anchored
 from netdissect.engine.encoding import encode_masks
-from netdissect.engine.mask import STRETCH, Alignment, Anchored, unit_masks
+from netdissect.engine.mask import unit_masks
 from netdissect.report import images
 from netdissect.report.images import Pictures
 from netdissect.report.names import Names, concept_page

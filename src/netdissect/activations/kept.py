@@ -26,11 +26,12 @@ from netdissect.activations.layout import (
     layer_file,
     unpack_labels,
 )
+from netdissect.engine.alignment import Alignment, alignment_of
 from netdissect.engine.field import Field
 from netdissect.engine.flags import count_rows
-from netdissect.engine.gather import Gathered
-from netdissect.engine.mask import Alignment, alignment_of, unit_masks
-from netdissect.engine.rows import MapRows
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
+from netdissect.engine.mask import unit_masks
 from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
 from netdissect.labels import Labels
 from netdissect.types import NetdissectError, one_line
@@ -102,7 +103,7 @@ class KeptActivations:
         packed = _read(self.folder / LABELS, np.dtype(np.uint8), begin, end)
         return unpack_labels(packed.tobytes(), label_type(self.concepts), self.label_shape)
 
-    def rows(self, layer: str, begin: int, end: int) -> MapRows:
+    def rows(self, layer: str, begin: int, end: int) -> KeptRows:
         """What is kept of the maps of the images from ``begin`` up to, not with, ``end``.
 
         Values that were not kept read as the unit's ``bound``, which none of them exceeds.
@@ -111,7 +112,7 @@ class KeptActivations:
         bound = self.gathered(layer).bound.numpy()
         values = np.repeat(bound[places // self.layers[layer].height], needed.shape[1]).reshape(needed.shape)
         values.ravel()[np.flatnonzero(needed)] = kept  # several times faster than by the flags
-        return MapRows(*map(torch.from_numpy, (counts, places, needed, values)))
+        return KeptRows(*map(torch.from_numpy, (counts, places, needed, values)))
 
     def map(self, layer: str, unit: int, image: int) -> Float32[np.ndarray, "h w"]:
         """A map; values that were not kept read as in ``rows``."""
@@ -177,7 +178,7 @@ class KeptActivations:
         peaks = np.fromfile(self._file(layer, "peaks"), dtype=VALUE).reshape(-1, units)
         return peaks[self._sample.argsort()].astype(np.float32, copy=False)
 
-    def gathered(self, layer: str) -> Gathered:
+    def gathered(self, layer: str) -> LayerStatistics:
         """The layer's histogram, top images and bound: the level up to which values need not have been kept."""
         return self._gathered[self._known(layer)]
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from netdissect.engine.flags import count_rows
-from netdissect.engine.gather import Gathered
 from netdissect.engine.histogram import Histogram
-from netdissect.engine.rows import MapRows
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.engine.top import TopImages
 from netdissect.labels import Labels
 from netdissect.types import Concept
@@ -72,7 +72,7 @@ def unpack_labels(packed: bytes, dtype: np.dtype, label_shape: tuple[int, int]) 
     return Labels(maps, tuple(numbers[2 : 2 + whole].tolist()))
 
 
-def rows_to_arrays(rows: MapRows) -> dict[str, np.ndarray]:
+def rows_to_arrays(rows: KeptRows) -> dict[str, np.ndarray]:
     """What is appended to each file of a layer: of each image how many rows and values, then these."""
     counts, places, needed, values = (tensor.cpu().numpy() for tensor in vars(rows).values())
     needed_so_far = np.append(0, count_rows(needed)).cumsum()
@@ -85,7 +85,7 @@ def rows_to_arrays(rows: MapRows) -> dict[str, np.ndarray]:
     }
 
 
-def gathered_to_arrays(place: int, gathered: Gathered) -> dict[str, np.ndarray]:
+def gathered_to_arrays(place: int, gathered: LayerStatistics) -> dict[str, np.ndarray]:
     arrays = {f"{place}.bound": gathered.bound}
     for accumulator, names in _GATHERED.items():
         for name in names:
@@ -93,10 +93,10 @@ def gathered_to_arrays(place: int, gathered: Gathered) -> dict[str, np.ndarray]:
     return {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
 
 
-def gathered_from_arrays(place: int, arrays: Mapping[str, np.ndarray], device: torch.device) -> Gathered:
+def gathered_from_arrays(place: int, arrays: Mapping[str, np.ndarray], device: torch.device) -> LayerStatistics:
     def tensors(accumulator: str) -> dict[str, Tensor]:
         names = _GATHERED[accumulator]
         return {name: torch.from_numpy(arrays[f"{place}.{accumulator}.{name}"]).to(device) for name in names}
 
     bound = torch.from_numpy(arrays[f"{place}.bound"]).to(device)
-    return Gathered(Histogram(**tensors("histogram")), TopImages(**tensors("top")), bound)
+    return LayerStatistics(Histogram(**tensors("histogram")), TopImages(**tensors("top")), bound)

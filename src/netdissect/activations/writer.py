@@ -31,8 +31,8 @@ from netdissect.activations.layout import (
     rows_to_arrays,
 )
 from netdissect.concepts.base import ConceptDataset
-from netdissect.engine.gather import Gathered
-from netdissect.engine.rows import MapRows
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.engine.view import View
 from netdissect.labels import Labels
 from netdissect.types import NetdissectError
@@ -55,7 +55,7 @@ class ActivationWriter:
         plan: Mapping[str, Any],
     ) -> None:
         self.layers = tuple(view.name for view in views)
-        self._fields = {view.name: None if view.field is None else view.field.plain() for view in views}
+        self._fields = {view.name: None if view.field is None else view.field.to_plain() for view in views}
         self._facts = {
             "format_version": FORMAT_VERSION,
             "plan": dict(plan),
@@ -79,7 +79,7 @@ class ActivationWriter:
         self._writing: deque[Future[None]] = deque()
         self._shapes = {item["layer"]: LayerShape(**item["shape"]) for item in described.get("layers", [])}
 
-    def gathered(self, device: torch.device) -> dict[str, Gathered]:
+    def gathered(self, device: torch.device) -> dict[str, LayerStatistics]:
         """What was gathered of each layer until the last commit; of none if there was none."""
         state = self._journal.state
         if state is None:
@@ -95,7 +95,7 @@ class ActivationWriter:
 
     def append_rows(
         self,
-        rows: Mapping[str, MapRows],
+        rows: Mapping[str, KeptRows],
         shapes: Mapping[str, LayerShape],
         sampled: Sequence[int],
         peaks: Mapping[str, Tensor],
@@ -113,7 +113,7 @@ class ActivationWriter:
         self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
         self._journal.append(LABELS, np.frombuffer(b"".join(packed), dtype=np.uint8))
 
-    def _write_rows(self, rows: Mapping[str, MapRows], sampled: Sequence[int], peaks: Mapping[str, Tensor]) -> None:
+    def _write_rows(self, rows: Mapping[str, KeptRows], sampled: Sequence[int], peaks: Mapping[str, Tensor]) -> None:
         self._journal.append(SAMPLE, np.array(sampled, dtype=INDEX))
         for place, layer in enumerate(self.layers):
             self._journal.append(layer_file(place, "peaks"), peaks[layer].cpu().numpy().astype(VALUE, copy=False))
@@ -130,7 +130,7 @@ class ActivationWriter:
             self._writing.popleft().result()
 
     def commit(
-        self, end: int, gathered: Mapping[str, Gathered], skipped: Mapping[int, str], complete: bool = False
+        self, end: int, gathered: Mapping[str, LayerStatistics], skipped: Mapping[int, str], complete: bool = False
     ) -> None:
         """Makes what was appended count: of the images to read, the first ``end`` are done."""
         self._wait()

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
-from netdissect.engine.parallel import all_cores, one_thread_per_operation
+from netdissect.engine.threads import all_cores, one_thread_per_operation
 from netdissect.parallel import in_order
 
 

@@ -8,14 +8,15 @@ import torch
 from jaxtyping import Float, Float64, Int32, Int64
 from torch import Tensor
 
-from netdissect.engine.mask import STRETCH, Alignment, lit_pixels
-from netdissect.engine.rows import MapRows
+from netdissect.engine.alignment import STRETCH, Alignment
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.lit_pixels import lit_pixels
 from netdissect.labels import Labels
 from netdissect.types import Concept, sorted_categories
 
 
 @dataclass(frozen=True)
-class Cover:
+class ImageConcepts:
     """The concepts of ``n`` images, as the tally counts them.
 
     ``columns`` are those of the ``m`` concepts that some of the images show, ``area`` and ``images`` in how many pixels
@@ -46,7 +47,7 @@ class Concepts:
         self._column_of = np.full(largest + 2, len(self.concepts), dtype=np.int64)
         self._column_of[[concept.number for concept in concepts]] = np.arange(len(concepts))
 
-    def cover(self, labels: Sequence[Labels], device: torch.device) -> Cover:
+    def cover(self, labels: Sequence[Labels], device: torch.device) -> ImageConcepts:
         """What the labels of some images say of the concepts to be counted; other numbers do not count."""
         count, pixels = len(labels), self.label_shape[0] * self.label_shape[1]
         others = len(self.concepts)
@@ -77,7 +78,7 @@ class Concepts:
             whole[:, shown].astype(np.float64),
             categories,
         )
-        return Cover(*(torch.from_numpy(array).to(device) for array in arrays))
+        return ImageConcepts(*(torch.from_numpy(array).to(device) for array in arrays))
 
     def _columns(self, numbers: np.ndarray) -> np.ndarray:
         return self._column_of[np.minimum(numbers, len(self._column_of) - 1)]
@@ -92,10 +93,10 @@ class Overlap:
 
 
 def count_overlap(
-    rows: MapRows,
+    rows: KeptRows,
     height: int,
     thresholds: Float[Tensor, " u"],
-    cover: Cover,
+    cover: ImageConcepts,
     label_shape: tuple[int, int],
     align: Alignment = STRETCH,
 ) -> Overlap:
@@ -143,14 +144,14 @@ class Tally:
     concept_images: Int64[Tensor, " c"]
 
     @classmethod
-    def zeros(cls, units: int, concepts: Concepts, device: torch.device | None = None) -> "Tally":
+    def empty(cls, units: int, concepts: Concepts, device: torch.device | None = None) -> "Tally":
         def count(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.int64, device=device)
 
         columns = len(concepts.concepts)
         return cls(count(units, columns), count(units, len(concepts.categories)), count(columns), count(columns))
 
-    def add(self, cover: Cover, overlap: Overlap) -> None:
+    def update(self, cover: ImageConcepts, overlap: Overlap) -> None:
         """Takes in some images."""
         self.intersection[:, cover.columns] += overlap.intersection
         self.unit_area += overlap.unit_area

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from netdissect.activations.layout import LayerShape
 from netdissect.activations.writer import ActivationWriter
 from netdissect.engine.batches import Reader
-from netdissect.engine.gather import Gathered
-from netdissect.engine.rows import Extremes, MapRows
+from netdissect.engine.extremes import Extremes
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.engine.threshold import threshold_rank
 from netdissect.engine.view import View, layers_of
 from netdissect.measure.maps import check_usable, maps_of
@@ -103,7 +104,7 @@ class _Held:
     images: Int64[Tensor, " n"]
     sampled: Int64[Tensor, " s"]
     maps: dict[str, tuple[Tensor, Extremes]]
-    rows: dict[str, MapRows]
+    rows: dict[str, KeptRows]
     peaks: dict[str, Float[Tensor, "s u"]]
 
 
@@ -118,7 +119,7 @@ class _ViewMaps:
         self,
         reader: Reader,
         views: Sequence[View],
-        gathered: dict[str, Gathered],
+        gathered: dict[str, LayerStatistics],
         quantile: float,
         top_images: int,
         device: torch.device,
@@ -152,7 +153,7 @@ class _ViewMaps:
         check_usable(name, maps, extremes, lambda place: self.reader.data.image_name(int(held.images[place])))
         total, shape = len(self.reader.order), self.shapes[name]
         if name not in self.gathered:
-            self.gathered[name] = Gathered.empty(shape.units, min(self.top_images, total), self.device)
+            self.gathered[name] = LayerStatistics.empty(shape.units, min(self.top_images, total), self.device)
         rank = threshold_rank(self.quantile, total * shape.height * shape.width)
         self.gathered[name].update(held.images, maps, extremes, rank)
         held.peaks[name] = extremes.peaks[held.sampled]

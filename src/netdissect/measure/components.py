@@ -8,7 +8,7 @@ from torch import nn
 
 from netdissect.engine.basis import Components, Moments
 from netdissect.engine.batches import Batch, Reader
-from netdissect.engine.rows import Extremes
+from netdissect.engine.extremes import Extremes
 from netdissect.measure.maps import check_usable, maps_of
 from netdissect.measure.network import counting_device, running
 from netdissect.networks.layers import LayerInfo

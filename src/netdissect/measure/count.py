@@ -14,8 +14,8 @@ from torch import Tensor
 
 from netdissect.activations.kept import KeptActivations
 from netdissect.engine.histogram import Histogram
-from netdissect.engine.parallel import all_cores, one_thread_per_operation
-from netdissect.engine.tally import Concepts, Cover, Overlap, Tally, count_overlap
+from netdissect.engine.tally import Concepts, ImageConcepts, Overlap, Tally, count_overlap
+from netdissect.engine.threads import all_cores, one_thread_per_operation
 from netdissect.engine.top import TopImages
 from netdissect.measure.collect import CHUNK_SECONDS
 from netdissect.parallel import in_order
@@ -102,13 +102,13 @@ def _tallies(
     workers: int,
     on_progress: OnProgress,
 ) -> dict[str, Tally]:
-    tallies = {layer: Tally.zeros(shape.units, concepts, device) for layer, shape in kept.layers.items()}
+    tallies = {layer: Tally.empty(shape.units, concepts, device) for layer, shape in kept.layers.items()}
     noted, what = kept.folder / TALLIES, _what_is_counted(concepts, thresholds, align)
     counted = _read_tallies(noted, what, tallies) if resume else 0
     pixels = concepts.label_shape[0] * concepts.label_shape[1]
     together = max(1, min(_IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME // pixels))
 
-    def count_some(begin: int) -> tuple[Cover, dict[str, Overlap]]:
+    def count_some(begin: int) -> tuple[ImageConcepts, dict[str, Overlap]]:
         end = min(begin + together, len(kept))
         cover = concepts.cover([kept.labels(image) for image in range(begin, end)], device)
         overlaps = {}
@@ -125,7 +125,7 @@ def _tallies(
     with one_thread_per_operation():
         for begin, (cover, overlaps) in in_order(count_some, begins, workers, workers + 1):
             for layer, tally in tallies.items():
-                tally.add(cover, overlaps[layer])
+                tally.update(cover, overlaps[layer])
             counted = min(begin + together, len(kept))
             if resume and time.monotonic() >= due:
                 begun = time.monotonic()

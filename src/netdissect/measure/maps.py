@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from netdissect.engine.capture import activation_maps
-from netdissect.engine.rows import Extremes
+from netdissect.engine.extremes import Extremes
 from netdissect.networks.layers import LayerInfo
 from netdissect.types import NetdissectError
 

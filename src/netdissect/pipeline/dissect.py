@@ -198,7 +198,7 @@ def told_of(chosen: Chosen, align: str) -> dict[str, Any]:
         "shape": list(chosen.view.shape),
         **info.layout.plain(info.output),
         "align": "stretch" if info.field is None else align,
-        "field": None if info.field is None else info.field.plain(),
+        "field": None if info.field is None else info.field.to_plain(),
         "no_field": info.no_field,
     }
     return told if chosen.told is None else {**told, "basis": dict(chosen.told)}

@@ -10,7 +10,7 @@ from netdissect.concepts.base import ConceptDataset, checked_labels, listed_numb
 from netdissect.concepts.census import concept_mask, pixels_at, place_table
 from netdissect.engine.batches import Reader
 from netdissect.engine.encoding import encode_masks
-from netdissect.engine.parallel import all_cores
+from netdissect.engine.threads import all_cores
 from netdissect.labels import Labels
 from netdissect.parallel import in_order
 from netdissect.results import ConceptExample, LayerResult, ShownImage

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from netdissect.engine.alignment import alignment_of
 from netdissect.engine.encoding import encode_masks
 from netdissect.engine.field import Field
-from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.engine.mask import unit_masks
 from netdissect.results import LayerResult, Result
 
 

@@ -119,7 +119,7 @@ class LayerDescription:
             "layout": self.layout,
             "tokens_left_out": list(self.tokens_left_out),
             "align": self.align,
-            "field": None if self.field is None else self.field.plain(),
+            "field": None if self.field is None else self.field.to_plain(),
             "no_field": self.no_field,
         }
         return plain if self.basis is None else {**plain, "basis": self.basis.to_plain()}

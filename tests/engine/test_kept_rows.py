@@ -5,8 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdissect.engine.mask import lit_pixels, unit_masks
-from netdissect.engine.rows import Extremes, select_rows
+from netdissect.engine.extremes import Extremes
+from netdissect.engine.kept_rows import select_rows
+from netdissect.engine.lit_pixels import lit_pixels
+from netdissect.engine.mask import unit_masks
 
 
 def masks_from_rows(maps, thresholds, bound, shape, whole):

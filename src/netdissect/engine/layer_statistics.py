@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from netdissect.engine.extremes import Extremes
 from netdissect.engine.histogram import Histogram
-from netdissect.engine.rows import Extremes, MapRows, select_rows
+from netdissect.engine.kept_rows import KeptRows, select_rows
 from netdissect.engine.top import TopImages
 
 
 @dataclass
-class Gathered:
+class LayerStatistics:
     """Of a layer: the histogram of its activations, its units' top images, and ``bound``.
 
     No threshold will be below ``bound``: that many values as the threshold's rank asks for reach it already. It only
@@ -24,7 +25,7 @@ class Gathered:
     bound: Float[Tensor, " u"]
 
     @classmethod
-    def empty(cls, units: int, top_images: int, device: torch.device | None = None) -> "Gathered":
+    def empty(cls, units: int, top_images: int, device: torch.device | None = None) -> "LayerStatistics":
         bound = torch.full((units,), -torch.inf, dtype=torch.float32, device=device)
         return cls(Histogram.empty(units, device), TopImages.empty(units, top_images, device), bound)
 
@@ -40,7 +41,7 @@ class Gathered:
         self.bound = torch.maximum(self.bound, self.histogram.lower_bound(rank))
         self.top.update(images, extremes.peaks)
 
-    def needed(self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], extremes: Extremes) -> MapRows:
+    def needed(self, images: Int64[Tensor, " n"], maps: Float[Tensor, "n u h w"], extremes: Extremes) -> KeptRows:
         """The rows that may be needed of maps taken in before; the later asked, the fewer.
 
         The maps of a unit's top images are needed whole.

@@ -1,18 +1,17 @@
 """Rows of activation maps: what is kept of them until thresholds are known is all that masks may need."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from netdissect.engine.flags import places_of
+from netdissect.engine.flags import indices_of
 
 
 @dataclass(frozen=True)
-class MapRows:
+class KeptRows:
     """Some rows of the activation maps of ``n`` images at one layer, by image, then unit, then row.
 
     ``counts`` tells how many of these rows each image has, ``places`` which row of which unit each is,
@@ -24,31 +23,8 @@ class MapRows:
     needed: Bool[Tensor, "m w"]
     values: Float[Tensor, "m w"]
 
-    def to(self, device: torch.device) -> "MapRows":
-        return MapRows(*(tensor.to(device) for tensor in (self.counts, self.places, self.needed, self.values)))
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """The largest value of each row of ``n`` images' maps, and each unit's smallest value."""
-
-    row_peaks: Float[Tensor, "n u h"]
-    low: Float[Tensor, " u"]
-
-    @classmethod
-    def of(cls, maps: Float[Tensor, "n u h w"]) -> "Extremes":
-        """Taken in the order of memory: maps are channels-last."""
-        rows = maps.permute(0, 2, 3, 1)
-        return cls(rows.amax(dim=2).permute(0, 2, 1).contiguous(), rows.amin(dim=(0, 1, 2)))
-
-    @cached_property
-    def peaks(self) -> Float[Tensor, "n u"]:
-        """Each unit's maximal response to each image."""
-        return self.row_peaks.amax(dim=2)
-
-    def within(self, limit: float) -> bool:
-        """Whether no value exceeds ``limit`` in size, or is NaN."""
-        return bool((self.row_peaks.amax() <= limit) & (self.low.amin() >= -limit))
+    def to(self, device: torch.device) -> "KeptRows":
+        return KeptRows(*(tensor.to(device) for tensor in (self.counts, self.places, self.needed, self.values)))
 
 
 def select_rows(
@@ -56,7 +32,7 @@ def select_rows(
     row_peaks: Float[Tensor, "n u h"],
     bound: Float[Tensor, " u"],
     whole: Bool[Tensor, "n u"],
-) -> MapRows:
+) -> KeptRows:
     """The values that masks may need where no threshold is below ``bound``, and all values of the ``whole`` maps.
 
     An interpolated value lies between the four values around it. So one that exceeds the bound has a neighbour that
@@ -65,12 +41,12 @@ def select_rows(
     units, height = maps.shape[1:3]
     over = functional.pad(row_peaks > bound[:, None], (1, 1))
     near = over[..., :-2] | over[..., 1:-1] | over[..., 2:] | whole[:, :, None]
-    map_, row = places_of(near.view(-1, height))
+    map_, row = indices_of(near.view(-1, height))
     image, unit = map_ // units, map_ % units
     values = maps[image, unit, row]
     needed = _with_neighbours(values > bound.index_select(0, unit)[:, None], row, height)
     needed |= whole.view(-1).index_select(0, map_)[:, None]
-    return MapRows(near.sum(dim=(1, 2)), unit * height + row, needed, values)
+    return KeptRows(near.sum(dim=(1, 2)), unit * height + row, needed, values)
 
 
 def _with_neighbours(over: Bool[Tensor, "m w"], row: Int64[Tensor, " m"], height: int) -> Bool[Tensor, "m w"]:
