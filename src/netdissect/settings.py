@@ -4,7 +4,9 @@ A field holds its default, its check and its help. The command's options, the ke
 plan of a resume and ``run.json`` follow from the fields: a new setting is one field here, and its use.
 """
 
-from collections.abc import Mapping, Sequence
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar
 
 import attrs
@@ -17,6 +19,7 @@ from netdissect.types import NetdissectError, nearest
 #: Seconds of work between commits: after a kill at most so much is done again.
 CHUNK_SECONDS = 5.0
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _SettingsType = TypeVar("_SettingsType", bound="NetworkSettings")
 
 
@@ -333,6 +336,33 @@ class Settings(NetworkSettings):
             hidden=True,
         ),
     )
+
+
+def takes_settings(kind: type[NetworkSettings]) -> Callable[[_Function], _Function]:
+    """Decorate a function that takes settings as ``**options``.
+
+    The function gets the signature and the help of the settings, which ``help`` and interactive editors show: the line
+    ``{settings}`` of its docstring is replaced by their help.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        signature = inspect.signature(function)
+        named = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        fields = attrs.fields(kind)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        named += [
+            inspect.Parameter(field.name, keyword, default=field.default, annotation=field.type) for field in fields
+        ]
+        function.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+        function.__doc__ = re.sub(
+            r"^( +)\{settings\}$",
+            lambda line: "\n".join(f"{line[1]}{field.name}: {field.metadata['help']}" for field in fields),
+            function.__doc__ or "",
+            flags=re.MULTILINE,
+        )
+        return function
+
+    return decorate
 
 
 class NetworkKeywords(TypedDict, total=False):

@@ -30,28 +30,28 @@ from netdissect.activations.layout import (
     pack_labels,
     rows_to_arrays,
 )
+from netdissect.bases import BasisView
 from netdissect.concepts.base import ConceptDataset
 from netdissect.engine.kept_rows import KeptRows
 from netdissect.engine.layer_statistics import LayerStatistics
-from netdissect.engine.view import View
 from netdissect.labels import Labels
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
 
 
 class ActivationWriter:
     """Appends to a folder of kept activations, or goes on with one.
 
-    ``image_size`` (H, W) is what the network is fed, ``plan`` plain data that tells what is run on what; ``end`` how
-    many of the images to read are done. All that was finished before is as it was at the last ``commit``.
+    ``settings`` are complete, ``plan`` is the plain plan of the run. ``end`` counts the images that are read or left
+    out. All that was finished before is as it was at the last ``commit``.
     """
 
     def __init__(
         self,
         folder: str | Path,
-        views: Sequence[View],
+        views: Sequence[BasisView],
         data: ConceptDataset,
-        image_size: tuple[int, int],
-        quantile: float,
+        settings: Settings,
         plan: Mapping[str, Any],
     ) -> None:
         self.layers = tuple(view.name for view in views)
@@ -59,8 +59,8 @@ class ActivationWriter:
         self._facts = {
             "format_version": FORMAT_VERSION,
             "plan": dict(plan),
-            "quantile": quantile,
-            "image_size": list(image_size),
+            "quantile": settings.quantile,
+            "image_size": list(settings.size or ()),
             "label_shape": list(data.label_shape),
             "concepts": concepts_to_plain(data.concepts),
         }
@@ -77,9 +77,9 @@ class ActivationWriter:
         self.skipped = {int(index): reason for index, reason in described.get("skipped", {}).items()}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="netdissect-writer")
         self._writing: deque[Future[None]] = deque()
-        self._shapes = {item["layer"]: LayerShape(**item["shape"]) for item in described.get("layers", [])}
+        self._shapes = {view.name: LayerShape(*view.map_shape) for view in views}
 
-    def gathered(self, device: torch.device) -> dict[str, LayerStatistics]:
+    def statistics(self, device: torch.device) -> dict[str, LayerStatistics]:
         """What was gathered of each layer until the last commit; of none if there was none."""
         state = self._journal.state
         if state is None:
@@ -96,7 +96,6 @@ class ActivationWriter:
     def append_rows(
         self,
         rows: Mapping[str, KeptRows],
-        shapes: Mapping[str, LayerShape],
         sampled: Sequence[int],
         peaks: Mapping[str, Tensor],
     ) -> None:
@@ -104,7 +103,6 @@ class ActivationWriter:
 
         ``sampled`` are those of the images, by their indices in the dataset, whose ``peaks`` (images, units) are kept.
         """
-        self._shapes = dict(shapes)
         self._write(self._write_rows, dict(rows), list(sampled), dict(peaks))
 
     def _write_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:

@@ -74,7 +74,7 @@ class DataDescription:
 class BasisDescription:
     """The directions that a layer's units are, where these are not its channels.
 
-    ``layer`` is the network's layer and ``kind`` the name of the basis among ``bases.BASES``. ``words`` describe it to
+    ``layer`` is the network's layer and ``kind`` says what the basis is. ``words`` describe it to
     people; ``facts`` identify it: a rotation's amount and seed, a matrix' name and SHA-256.
     """
 
@@ -158,8 +158,8 @@ class RunDescription:
     """How a result was made.
 
     A published table is known by the name of its file, ``table``, and has no settings and no layers. ``looks`` are the
-    plain options by which units were visualized, ``components`` the plain facts of principal components per layer,
-    ``timings`` seconds per step, ``notes`` lines for a reader of the result.
+    plain options by which units were visualized, ``fitted`` the plain facts of bases that a pass has fitted, per layer.
+    ``timings`` are seconds per step, ``notes`` lines for a reader of the result.
     """
 
     network: NetworkDescription
@@ -170,7 +170,7 @@ class RunDescription:
     versions: Mapping[str, str] = attrs.field(factory=dict)
     notes: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     timings: Mapping[str, float] = attrs.field(factory=dict)
-    components: Mapping[str, Any] = attrs.field(factory=dict)
+    fitted: Mapping[str, Any] = attrs.field(factory=dict)
     table: str | None = None
 
     def to_plain(self) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class RunDescription:
             "versions": dict(self.versions),
             "notes": list(self.notes),
             "timings": dict(self.timings),
-            "components": dict(self.components),
+            "fitted": dict(self.fitted),
             "table": self.table,
         }
 
@@ -215,9 +215,9 @@ class RunDescription:
             "versions": {name: self.versions[name] for name in ("netdissect", "torch", "numpy", "pillow")},
         }
 
-    def with_outcome(self, **changes: Any) -> "RunDescription":
-        """Return the description with what became of the run: its notes, timings, images."""
-        return attrs.evolve(self, **changes)
+    def with_outcome(self, *, images: int, skipped: Sequence[str], **changes: Any) -> "RunDescription":
+        """Return the description with what became of the run: images read and skipped, notes, timings, fitted."""
+        return attrs.evolve(self, data=attrs.evolve(self.data, images=images, skipped=skipped), **changes)
 
 
 def check_same_plan(path: object, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What chosen layers return while a network runs. Every hook lives in a ``with``."""
+"""Capturing what chosen layers return while a network runs. Every hook lives in a ``with``."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +15,14 @@ from netdissect.networks.running import StopForward
 from netdissect.networks.sources import Source, tensor_at, watched
 from netdissect.types import NetdissectError
 
-#: Called with a layer's name and what was found of it.
+#: Called with a layer's name and its output.
 Take = Callable[[str, Any], None]
 
 
 class Passes:
-    """Forward passes that are captured: ``begin`` before each, and afterwards see what ``taken`` and ``failure`` say.
+    """Forward passes that are captured: call ``begin`` before each, and ``check`` after it.
 
-    What takes outputs may raise: that ends the pass, and becomes ``failure``. The network is not to blame for it, nor
+    An error that ``take`` raises ends the pass, and ``check`` raises it again: the network is not to blame for it, nor
     may it catch it.
     """
 
@@ -31,17 +31,25 @@ class Passes:
         self.take = take
         self.gradients = gradients
         self.taken: set[str] = set()
-        self.failure: Exception | None = None
+        self._failure: Exception | None = None
         self._calls: Counter[tuple[str, str]] = Counter()
 
     def begin(self) -> None:
-        """Forgets the pass before."""
+        """Forget the pass before."""
         self.taken.clear()
-        self.failure = None
+        self._failure = None
         self._calls.clear()
 
+    def check(self) -> None:
+        """Raise the error that ended the pass; ``NetdissectError`` for a layer that the pass did not use."""
+        if self._failure is not None:
+            raise self._failure
+        for layer in self.sources:
+            if layer not in self.taken:
+                raise NetdissectError(f"layer {layer} is not used in every forward pass")
+
     def see(self, module: str, side: str, value: Any) -> None:
-        """Takes what is at a source, and ends the pass once all are taken."""
+        """Take the value at a source, and end the pass once all sources are taken."""
         call = self._calls[module, side]
         self._calls[module, side] += 1
         for layer, source in self.sources.items():
@@ -61,7 +69,7 @@ class Passes:
                 with _as_outside(output):
                     self.take(layer, output.detach() if isinstance(output, Tensor) else output)
         except Exception as error:
-            self.failure = error
+            self._failure = error
             raise StopForward from error
 
 
@@ -69,11 +77,11 @@ class Passes:
 def capture(
     model: nn.Module, sources: Mapping[str, Source], take: Take, *, gradients: bool = False
 ) -> Iterator[Passes]:
-    """Gives what each forward pass has at ``sources`` to ``take``, by layer, before another module may change it.
+    """Give the values at ``sources`` in each forward pass to ``take``, by layer, before another module changes them.
 
-    It is not copied. A pass ends as soon as all are taken. A source without the number of a call that is called twice
-    in one pass raises ``NetdissectError``. The hooks are gone when the block ends. With ``gradients`` outputs are given
-    with the graph that made them.
+    Values are not copied. A pass ends as soon as all sources are taken. A source without the number of a call that is
+    called twice in one pass raises ``NetdissectError``. The hooks are gone when the block ends. With ``gradients``
+    values come with the graph that made them.
     """
     passes = Passes(sources, take, gradients=gradients)
     sides: dict[str, frozenset[str]] = {}
@@ -85,16 +93,16 @@ def capture(
 
 @contextmanager
 def _as_outside(output: Any) -> Iterator[None]:
-    """Without the modes that a network, or its caller, may run in."""
+    """Leave the modes that a network, or its caller, may run in."""
     kind = output.device.type if isinstance(output, Tensor) else "cpu"
     with torch.inference_mode(False), torch.no_grad(), torch.autocast(kind, enabled=False):
         yield
 
 
 def activation_maps(layer: str, output: Any, images: int, layout: Layout) -> Float[Tensor, "n u h w"]:
-    """A layer's output, laid out as ``layout`` says, as activation maps in float32, channels-last in memory.
+    """Return a layer's output, laid out as ``layout`` says, as activation maps in float32, channels-last in memory.
 
-    A vector gives maps of one position. Raises ``NetdissectError`` if it is not laid out so.
+    A vector gives maps of one position. Raises ``NetdissectError`` if the output is not laid out so.
     """
     if not isinstance(output, Tensor):
         raise NetdissectError(f"layer {layer} returns a {type(output).__name__}, not a tensor")

@@ -1,10 +1,10 @@
 """What a network is fed, chosen from what the caller says, what the weights tell, and ImageNet's."""
 
 import pytest
-
 from netdissect.engine.batches import Preprocess
-from netdissect.networks.expected import Expected
 from netdissect.options import choose_preprocess
+
+from netdissect.networks.expected import Expected
 from netdissect.types import NetdissectError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

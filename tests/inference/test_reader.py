@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from netdissect.engine.batches import Preprocess, Reader
 from PIL import Image
 from torch import nn
 
 from netdissect import Concept, Labels, dissect
-from netdissect.engine.batches import Preprocess, Reader
 from tests.planted import MemoryDataset
 
 MEANS = {"rgb": (0.4, 0.5, 0.6), "bgr": (0.6, 0.5, 0.4), "gray": (0.45,)}

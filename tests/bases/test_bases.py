@@ -5,13 +5,13 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from netdissect.pipeline.bases import Rotated
 from safetensors.numpy import save_file
 from torch import nn
 
 from netdissect import Concept, KeptActivations, LayerResult, NetdissectError, Result, dissect
 from netdissect.engine.basis import random_rotation
 from netdissect.labels import Labels
-from netdissect.pipeline.bases import Rotated
 from netdissect.results.words import layer_in_words
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
 from tests.unchecked import unchecked_types

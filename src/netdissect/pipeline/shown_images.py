@@ -8,9 +8,9 @@ from PIL import Image
 
 from netdissect.concepts.base import ConceptDataset, checked_labels, listed_numbers
 from netdissect.concepts.census import concept_mask, pixels_at, place_table
-from netdissect.engine.batches import Reader
 from netdissect.engine.encoding import encode_masks
 from netdissect.engine.threads import all_cores
+from netdissect.inference.reader import Reader
 from netdissect.labels import Labels
 from netdissect.parallel import in_order
 from netdissect.results import ConceptExample, LayerResult, ShownImage
