@@ -25,6 +25,7 @@ ROOMS = (
     "activations",
     "measure",
     "results",
+    "pages",
     "visualization",
     "compare",
     "report",

@@ -16,15 +16,15 @@ from netdissect.networks.load import LoadedModel
 from netdissect.networks.weights import weights_hash
 from netdissect.numbers import whole_number
 from netdissect.options import choose_device
+from netdissect.pages.page import check_page, write_page
 from netdissect.pipeline.bases import Chosen
 from netdissect.pipeline.dissect import choose_looks, dissect, told_of
 from netdissect.pipeline.inputs import open_data, open_model
 from netdissect.progress import progress_bar
-from netdissect.report.page import check_page, write_page
-from netdissect.report.visualizations import plain_visualizations, visualization_notes, visualization_sections
 from netdissect.results import Result, basis_in_words
 from netdissect.types import NetdissectError
 from netdissect.visualization import VisualizationOptions, check_looks, visualized
+from netdissect.visualization.page import plain_visualizations, visualization_notes, visualization_sections
 
 
 def visualize(
