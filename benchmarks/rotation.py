@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from netdissect import Result, Scenes, dissect, rotate
-from netdissect.experiments.rotation import rotation_curves
+from netdissect.experiments.rotation.curves import rotation_curves
 from netdissect.networks.demo import DEMO_SIZE, demo_network
 
 

@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 
+from tests.browser import browser, visit  # noqa: F401, fixtures of pages in every room
 from tests.unchecked import unchecked_types
 
 

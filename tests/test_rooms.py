@@ -26,6 +26,7 @@ ROOMS = (
     "activations",
     "measure",
     "results",
+    "pages",
     "visualization",
     "compare",
     "report",

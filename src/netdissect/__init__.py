@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netdissect.activations import KeptActivations
     from netdissect.concepts import BrodenDataset, ConceptDataset, FolderDataset, Scenes, open_dataset
-    from netdissect.experiments.rotate import rotate
-    from netdissect.experiments.series import Series
-    from netdissect.experiments.training import TrainingMonitor
+    from netdissect.experiments.rotation.rotate import rotate
+    from netdissect.experiments.series.series import Series
+    from netdissect.experiments.series.training import TrainingMonitor
     from netdissect.labels import Labels
     from netdissect.networks.layers import list_layers
     from netdissect.networks.load import load_model
@@ -41,15 +41,15 @@ _HOMES = {
     "NetdissectError": "netdissect.types",
     "Result": "netdissect.results",
     "Scenes": "netdissect.concepts",
-    "Series": "netdissect.experiments.series",
-    "TrainingMonitor": "netdissect.experiments.training",
+    "Series": "netdissect.experiments.series.series",
+    "TrainingMonitor": "netdissect.experiments.series.training",
     "VisualizationOptions": "netdissect.visualization",
     "dissect": "netdissect.pipeline",
     "dream": "netdissect.pipeline.dream",
     "list_layers": "netdissect.networks.layers",
     "load_model": "netdissect.networks.load",
     "open_dataset": "netdissect.concepts",
-    "rotate": "netdissect.experiments.rotate",
+    "rotate": "netdissect.experiments.rotation.rotate",
     "visualize": "netdissect.pipeline.visualize",
     "write_report": "netdissect.report",
 }

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from netdissect.concepts.building.builder import Build
     from netdissect.concepts.census import Census
     from netdissect.concepts.check import Checked
-    from netdissect.experiments.rotation import Curve
-    from netdissect.experiments.series import Series
+    from netdissect.experiments.rotation.curves import Curve
+    from netdissect.experiments.series.series import Series
     from netdissect.networks.layers import LayerInfo
     from netdissect.results import LayerResult, Result
 
@@ -205,7 +205,7 @@ def print_checked(checked: "Checked") -> None:
 
 def print_visualizations(result: "Result") -> None:
     """Units with their labels, how far images made to excite them go beyond those of the data, and notes."""
-    from netdissect.report.visualizations import (  # here, since --help needs no matplotlib
+    from netdissect.visualization.page import (  # here, since --help needs no matplotlib
         plain_visualizations,
         visualization_notes,
     )

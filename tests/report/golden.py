@@ -6,7 +6,7 @@ uv run python -m tests.report.golden    writes them anew: look at the difference
 import json
 from pathlib import Path
 
-from netdissect.report.pages import Pages
+from netdissect.report.content import Pages
 from tests.report.results import tiny_result
 
 FOLDER = Path(__file__).parent / "golden"

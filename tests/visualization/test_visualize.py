@@ -230,7 +230,7 @@ def test_methods_by_their_names_alone(run, data):
 
 
 def test_notes_of_the_run_and_of_layers_without_labelled_units(data, tmp_path):
-    from netdissect.report.visualizations import visualization_notes
+    from netdissect.visualization.page import visualization_notes
 
     high = {**OPTIONS, "iou_threshold": 0.9}
     result = dissect(Colors(), ["maps", "scores"], data, **high)

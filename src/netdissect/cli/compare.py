@@ -56,9 +56,9 @@ def compare(
     said to be.
     """
     from netdissect.compare import align_results, compare_networks
+    from netdissect.compare.comparison_page import comparison_sections
+    from netdissect.pages.page import write_page
     from netdissect.progress import progress_bar
-    from netdissect.report.comparison import comparison_sections
-    from netdissect.report.page import write_page
     from netdissect.results import open_result
 
     groups: dict[str, list[str]] = {}

@@ -48,9 +48,9 @@ def rotate(
     as long to measure as a layer, and as much disk. OUT is a run like any other, whose layers are called 'relu4',
     'relu4 rotated 0.2 seed 1', 'relu4 in pca'; OUT/rotation/index.html is its page.
     """
-    from netdissect.experiments.rotate import PAGE
-    from netdissect.experiments.rotate import rotate as rotate_layers
-    from netdissect.experiments.rotation import rotation_curves
+    from netdissect.experiments.rotation.curves import rotation_curves
+    from netdissect.experiments.rotation.rotate import PAGE
+    from netdissect.experiments.rotation.rotate import rotate as rotate_layers
 
     parts = read_numbers(amounts, "--amounts", "numbers, with commas between", float)
     numbers = read_numbers(seeds, "--seeds", "whole numbers, with commas between", int)

@@ -46,7 +46,7 @@ def series(
     metadata of safetensors, or else the last number in their names. All are checked before any is dissected. DIR/STEP
     is an ordinary run each; DIR/page the page.
     """
-    from netdissect.experiments.checkpoints import dissect_checkpoints, find_checkpoints
+    from netdissect.experiments.series.checkpoints import dissect_checkpoints, find_checkpoints
     from netdissect.progress import progress_bar
 
     if network.weights is not None:

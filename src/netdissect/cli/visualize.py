@@ -114,8 +114,8 @@ def visualize(
     a run.
     """
     from netdissect.pipeline.visualize import visualize as visualize_units
-    from netdissect.report.visualizations import plain_visualizations
     from netdissect.results import Result
+    from netdissect.visualization.page import plain_visualizations
 
     looks = read_looks(method, units, options.seed, unit=unit, making=making, variants=_listed(variant), images=images)
     if run is None:

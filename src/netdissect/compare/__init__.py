@@ -1,9 +1,9 @@
 """Results side by side, from what is saved of them. Nothing here needs a network, images or torch."""
 
 from netdissect.compare.alignment import Alignment, align, align_results
+from netdissect.compare.compared_network import Conditions, Network
+from netdissect.compare.comparison import Comparison, compare_networks
 from netdissect.compare.matching import match_layers
-from netdissect.compare.network import Conditions, Network
-from netdissect.compare.networks import Comparison, compare_networks
 
 __all__ = [
     "Alignment",

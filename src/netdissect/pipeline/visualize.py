@@ -15,12 +15,13 @@ from netdissect.networks.weights import weights_hash
 from netdissect.pages.page import check_page
 from netdissect.pipeline.data import DataChoice, open_data
 from netdissect.pipeline.dissect import choose_looks, dissect
+from netdissect.pages.page import check_page, write_page
 from netdissect.progress import progress_bar
 from netdissect.results import Result
 from netdissect.settings import Settings, SettingsKeywords, takes_settings
 from netdissect.types import NetdissectError
 from netdissect.visualization import VisualizationOptions, check_looks, visualized
-from netdissect.visualization.page import write_visualizations
+from netdissect.visualization.page import write_visualization_page
 
 #: The settings that hold for looking at a saved run: all others are the run's own.
 OWN_SETTINGS = ("batch_size", "device")
@@ -73,7 +74,7 @@ def visualize(
         result = looker.look(names, looks, progress)
     if out is not None:
         with progress_bar(progress) as bar:
-            write_visualizations(result, out, on_progress=bar)
+            write_visualization_page(result, out, on_progress=bar)
     return result
 
 

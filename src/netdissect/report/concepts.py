@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from netdissect.report.images import Shown
+from netdissect.pages.images import Shown
 from netdissect.report.names import NamedLayer, Names
 from netdissect.results import Result
 

@@ -74,3 +74,8 @@ def _numbered(concepts: Sequence[Concept]) -> list[tuple[tuple[str, str, int], C
         keys.append(((*key, seen[key]), concept))
         seen[key] += 1
     return keys
+
+
+def pictures_of(layer: int, unit: int) -> str:
+    """How the files of a unit's pictures begin in a report, by the number of the layer in it."""
+    return f"visualizations/{layer}/{unit}"

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from netdissect.report.folder import folder_of_pages, templates, write_static
-from netdissect.report.images import StoredImage, write_images
-from netdissect.report.pages import Pages
-from netdissect.report.visualizations import write_pictures
+from netdissect.pages.folder import folder_of_pages, templates, write_static
+from netdissect.pages.images import StoredImage, write_images
+from netdissect.pages.pictures import write_pictures
+from netdissect.report.content import Pages
 from netdissect.results import Result
 from netdissect.storage import write_text
 from netdissect.types import OnProgress, no_progress

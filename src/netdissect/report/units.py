@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from netdissect.report.images import Shown
-from netdissect.report.names import NamedLayer, Names
-from netdissect.report.shots import TopShots, short
-from netdissect.report.visualizations import pictures_of, told_by_method
+from netdissect.pages.images import Shown
+from netdissect.pages.pictures import told_by_method
+from netdissect.pages.top_images import TopShots, short
+from netdissect.report.names import NamedLayer, Names, pictures_of
 from netdissect.results import LayerResult, Result
 
 #: A file tells of so many units.

@@ -6,7 +6,7 @@ propagate gradients, ``activations`` makes a layer a function that can be differ
 
 from netdissect.visualization.dreaming import Dreaming
 from netdissect.visualization.inception import Excitation
+from netdissect.visualization.looking import check_looks, visualized
 from netdissect.visualization.options import VisualizationOptions
-from netdissect.visualization.visualize import check_looks, visualized
 
 __all__ = ["Dreaming", "Excitation", "VisualizationOptions", "check_looks", "visualized"]

@@ -1,0 +1,167 @@
+"""Units before and after, as sections of a page."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from netdissect.compare.alignment import LARGEST, PAIR_COLUMNS, Alignment, plain_rows
+from netdissect.compare.alignment_plot import flow_figure, iou_figure
+from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table, UnitCard
+from netdissect.results import Result
+from netdissect.types import sorted_categories
+
+#: Pairs whose images are shown, at most.
+_MOST_SHOWN = 200
+
+#: What became of a unit, in words.
+_IN_WORDS = {
+    "kept": "detectors of the same concept before and after",
+    "changed": "detectors of another concept after",
+    "gained": "detectors after alone",
+    "lost": "detectors before alone",
+    "neither": "detectors on neither side",
+}
+
+
+def alignment_sections(before: Result, after: Result, alignment: Alignment, *, files: str = "units") -> list[Section]:
+    """What became of the units of a layer: counts, figures, tables, and the top images of both sides side by side.
+
+    ``before`` and ``after`` hold the layers that were aligned, or tables without images in their place. The names of
+    files begin with ``files``: another for each alignment on a page.
+    """
+    names = [f"before: {before.name}", f"after: {after.name}"]
+    layers = " and ".join(dict.fromkeys([alignment.before, alignment.after]))
+    sections = [
+        Section(
+            f"What became of the units of {layers}",
+            [
+                _counts(alignment, files),
+                Drawing(
+                    f"{files}-flow",
+                    "Where the detectors of each category went",
+                    "Bands from each category before to each category after, as high as their units are many.",
+                    flow_figure(alignment, *names),
+                ),
+                _flows(alignment, files),
+                Drawing(
+                    f"{files}-iou",
+                    "IoU of each unit's label before and after; dashed lines are at the cut",
+                    "A point for each pair of units, colored by what became of it.",
+                    iou_figure(alignment, *names),
+                ),
+            ],
+            _how_matched(before, after, alignment),
+        ),
+        Section(
+            f"All pairs of {layers}",
+            [
+                _pairs(f"{files}-departures", "The pairs whose IoU differs most", alignment.departures(LARGEST)),
+                _pairs(f"{files}-pairs", "All pairs of units", alignment.pairs),
+            ],
+            _left_over(alignment),
+        ),
+    ]
+    if before[alignment.before].top_image.size or after[alignment.after].top_image.size:
+        sections.append(Section(f"Units of {layers} side by side", [_gallery(before, after, alignment, names)]))
+    return sections
+
+
+def _how_matched(before: Result, after: Result, alignment: Alignment) -> str:
+    how = "Unit i before is beside unit i after."
+    if alignment.by == "activations":
+        how = (
+            f"Units are matched one to one, so that the correlation of their maximal responses to {alignment.images} "
+            "images is greatest in sum."
+        )
+    return (
+        f"Layer {alignment.before} of {before.name} (before) beside layer {alignment.after} of {after.name} (after). "
+        f"{how} A unit's label is its "
+        f"best concept over all categories; it is a detector if the IoU exceeds {alignment.iou_threshold:g}. "
+        "Units count from 0; published tables count from 1."
+        + "".join(f" Take care: {note}." for note in alignment.notes)
+    )
+
+
+def _left_over(alignment: Alignment) -> str:
+    """Of which units nothing is said, since the other layer is narrower."""
+    sides = ((alignment.unmatched_before, "before"), (alignment.unmatched_after, "after"))
+    return " ".join(
+        f"Matched with nothing, units {side}: {', '.join(map(str, units))}." for units, side in sides if units
+    )
+
+
+def _counts(alignment: Alignment, files: str) -> Table:
+    summary = alignment.summary()
+    agreement, iou, correlation = summary["agreement"], summary["iou"], summary["correlation"]
+    rows: list[tuple[str, Cell]] = [("pairs of units", summary["pairs"])]
+    rows += [(f"{what}: {_IN_WORDS[what]}", count) for what, count in alignment.became.items()]
+    for which, pairs in agreement.items():
+        rows.append((f"pairs that are {which.replace('_', ' ')}", pairs["pairs"]))
+        rows.append(("of these, with the same label", pairs["same"]))
+        rows.append(("of these, with the same label, as a share", pairs["share"]))
+    rows.append(("IoU before and after: correlation, over all pairs (0 where there is no label)", iou["correlation"]))
+    rows.append(("IoU after less before: mean, over all pairs", iou["mean_difference"]))
+    rows.append(("the same: mean of the absolute difference", iou["mean_absolute_difference"]))
+    if alignment.by == "activations":
+        rows.append(("correlation of responses of a pair: mean", correlation["mean"]))
+        rows.append(("correlation of responses of a pair: median", correlation["median"]))
+    return Table(f"{files}-counts", "What became of the units, and how far both sides agree", ["", "value"], rows)
+
+
+def _flows(alignment: Alignment, files: str) -> Table:
+    """Categories before in rows, after in columns."""
+    flows = alignment.flows
+    categories = [*sorted_categories({name for flow in flows for name in flow if name is not None}), None]
+    rows: list[list[Cell]] = [
+        [_category(before), *(flows.get((before, after), 0) for after in categories)] for before in categories
+    ]
+    columns = ["before", *(f"{_category(after)} after" for after in categories)]
+    return Table(f"{files}-flows", "How many detectors went from which category to which", columns, rows)
+
+
+def _category(name: str | None) -> str:
+    return "no detector" if name is None else name
+
+
+def _pairs(name: str, caption: str, pairs: pd.DataFrame) -> Table:
+    """A row per pair, without what follows from the rest or is nowhere known."""
+    columns = [name for name in PAIR_COLUMNS if not name.startswith("is_detector") and pairs[name].notna().any()]
+    rows = [[row[column] for column in columns] for row in plain_rows(pairs)]
+    return Table(name, caption, [column.replace("_", " ").replace("iou", "IoU") for column in columns], rows)
+
+
+def _gallery(before: Result, after: Result, alignment: Alignment, names: Sequence[str]) -> Gallery:
+    """What changed, was gained or lost first, by how much the IoU differs; then what was kept."""
+    pairs = alignment.departures()
+    pairs = pairs[pairs["became"] != "neither"]
+    rows = plain_rows(pairs.sort_values("became", key=lambda became: became == "kept", kind="stable"))
+    sides = [
+        (_counted_at(result, layer, alignment.iou_threshold), layer, side)
+        for result, layer, side in ((before, alignment.before, "before"), (after, alignment.after, "after"))
+    ]
+    shown = [
+        (_heading(row), [UnitCard(result, layer, row[f"unit_{side}"]) for result, layer, side in sides])
+        for row in rows[:_MOST_SHOWN]
+    ]
+    caption = "Detectors on one side or both: changed, gained and lost ones first, by how much the IoU differs."
+    if len(rows) > _MOST_SHOWN:
+        caption += f" These are the first {_MOST_SHOWN} of {len(rows)}."
+    return Gallery(caption, list(names), shown)
+
+
+def _heading(row: dict[str, Any]) -> str:
+    units = f"unit {row['unit_before']}"
+    if row["unit_before"] != row["unit_after"]:
+        units += f" before, unit {row['unit_after']} after"
+    correlation = "" if row["correlation"] is None else f", correlation {row['correlation']:.2f}"
+    return f"{units}: {row['became']}, IoU {row['iou_difference']:+.3f}{correlation}"
+
+
+def _counted_at(result: Result, layer: str, iou_threshold: float) -> Result:
+    """The result with the detectors of a layer counted as in the alignment: cards tell which units are some."""
+    recounted = result[layer].counted_at(iou_threshold)
+    if recounted is result[layer]:
+        return result
+    return dataclasses.replace(result, layers={**result.layers, layer: recounted})

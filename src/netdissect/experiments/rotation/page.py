@@ -1,0 +1,87 @@
+"""The page of a run of rotated layers."""
+
+from pathlib import Path
+
+from netdissect.experiments.rotation.curves import Curve, rotation_curves
+from netdissect.experiments.rotation.plot import draw_categories, draw_curve
+from netdissect.pages.page import write_page
+from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table, UnitCard
+from netdissect.results import Result
+from netdissect.types import OnProgress, no_progress
+
+#: Of each basis so many units are shown.
+_SHOWN = 6
+
+
+def write_rotation_page(result: Result, out: Path, *, on_progress: OnProgress = no_progress) -> Path:
+    """Writes the page of a run of rotated layers to the directory ``out``, and returns the page's path."""
+    curves = rotation_curves(result)
+    options, data = result.about["options"], result.about["data"]
+    return write_page(
+        out,
+        f"{result.name}: rotation",
+        [_section(result, curve, place) for place, curve in enumerate(curves)],
+        facts=[
+            ("Network", result.about["model"]["name"]),
+            ("Data", f"{data['images']:,} images of {data['name']}"),
+            ("Quantile", f"{options['quantile']:g}"),
+            ("IoU cut", f"{options['iou_threshold']:g}"),
+        ],
+        data={"name": result.name, "layers": [curve.plain() for curve in curves]},
+        on_progress=on_progress,
+    )
+
+
+def _section(result: Result, curve: Curve, place: int) -> Section:
+    alt = f"Unique detectors of {curve.layer} against the amount of rotation"
+    caption = "Unique detectors, summed over the categories"
+    return Section(
+        curve.layer,
+        [
+            Drawing(f"{place}-curve", caption, alt, draw_curve(curve)),
+            Drawing(f"{place}-categories", "The same by category", f"{alt}, by category", draw_categories(curve)),
+            _table(curve, place),
+            _best_units(result, curve),
+        ],
+        "At every position the units' activations are multiplied by Q^a, where Q is a random rotation: at a = 0 by "
+        "nothing, at a = 1 by the whole rotation." + (f" Here {curve.verdict}." if curve.verdict else ""),
+    )
+
+
+def _table(curve: Curve, place: int) -> Table:
+    columns = ["basis", "rotations", *curve.categories, "unique", "deviation", "by label", "unique by label"]
+    rows: list[list[Cell]] = []
+    for amount in curve.amounts:
+        total = curve.total(amount)
+        unique = [_short(curve.unique(amount, name).mean) for name in curve.categories]
+        by_label = [_short(of_label(amount).mean) for of_label in (curve.labels, curve.unique_labels)]
+        rows.append([f"a = {amount:g}", len(total.values), *unique, _short(total.mean), total.deviation, *by_label])
+    for one in curve.others:
+        rows.append([one.name, None, *one.unique.values(), one.total, None, one.labels, one.unique_labels])
+    caption = f"Unique detectors, means over rotations; IoU > {curve.iou_threshold:g}"
+    return Table(f"{place}-detectors", caption, columns, rows)
+
+
+def _short(mean: float) -> int | float:
+    return int(mean) if mean.is_integer() else mean
+
+
+def _best_units(result: Result, curve: Curve) -> Gallery:
+    """Side by side the units of highest IoU of the channels, of one seed's half and whole rotation, of other bases."""
+    amounts = [amount for amount in curve.amounts if amount]
+    seed = next(one.seed for one in curve.rotations if one.amount)
+    chosen = {0.0, amounts[(len(amounts) - 1) // 2], amounts[-1]}
+    rotations = [one for one in curve.rotations if one.amount in chosen and one.seed in (None, seed)]
+    shown = [*rotations, *curve.others]
+    best = [result[one.name].labels["unit"].tolist()[:_SHOWN] for one in shown]
+    rows = [
+        (
+            f"{rank + 1}.",
+            [
+                UnitCard(result, one.name, units[rank]) if rank < len(units) else None
+                for one, units in zip(shown, best, strict=True)
+            ],
+        )
+        for rank in range(max(map(len, best)))
+    ]
+    return Gallery("The units of highest IoU of each basis", [one.name for one in shown], rows)

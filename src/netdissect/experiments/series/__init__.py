@@ -1,0 +1,5 @@
+"""The same layers over the steps of a training."""
+
+from netdissect.experiments.series.series import Series
+
+__all__ = ["Series"]

@@ -1,0 +1,94 @@
+"""From results to plain data: all that a report shows, numbers, words and pictures, before any markup."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from netdissect.pages.images import Pictures, StoredImage
+from netdissect.report.concepts import concept_pages
+from netdissect.report.names import Names, pictures_of
+from netdissect.report.tables import layer_table
+from netdissect.report.units import CHUNK, unit_chunks
+from netdissect.results import Result, Visualization
+from netdissect.types import NetdissectError
+
+
+class Pages:
+    """A report's plain data. What grows with the units comes in turn, so that not all of it is held at once."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        """Raises ``NetdissectError`` if there are no results, or none of a layer."""
+        if not results or not all(result.layers for result in results):
+            raise NetdissectError("a report is of one run or more, each of one layer or more")
+        self.results = tuple(results)
+        self.names = Names(self.results)
+        self.pictures = Pictures(self.results)
+
+    @property
+    def chunk_count(self) -> int:
+        """How many chunks ``chunks`` gives."""
+        return sum(-(-named.layer.unit_count // CHUNK) for named in self.names.layers)
+
+    def front(self) -> dict[str, Any]:
+        """What the front page says of the runs, and the tables of all layers."""
+        names = self.names
+        return {
+            "title": names.runs[0] if len(names.runs) == 1 else f"{len(names.runs)} runs",
+            "chunk": CHUNK,
+            "categories": [{"name": name, "color": color} for name, color in names.colors.items()],
+            "concepts": [
+                {"name": concept.name, "category": names.categories.index(concept.category), "page": concept.page}
+                for concept in names.concepts
+            ],
+            "runs": [
+                {"name": name, "facts": _facts(result), "notes": result.notes}
+                for name, result in zip(names.runs, self.results, strict=True)
+            ],
+            "layers": [layer_table(named, self.results[named.run], names) for named in names.layers],
+        }
+
+    def chunks(self, stored: Sequence[StoredImage]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
+        """Layer by layer its units, some at a time: the layer's place, the chunk's, the units."""
+        shown = self.pictures.shown(stored)
+        for number, named in enumerate(self.names.layers):
+            chunks = unit_chunks(named, number, self.results[named.run], self.names, shown)
+            yield from ((number, chunk, units) for chunk, units in enumerate(chunks))
+
+    def visualizations(self) -> Iterator[tuple[str, tuple[Visualization, ...]]]:
+        """The pictures of each unit that has any, and how their files begin."""
+        for number, named in enumerate(self.names.layers):
+            for unit, pictures in named.layer.visualized.items():
+                yield pictures_of(number, unit), pictures
+
+    def concepts(self, stored: Sequence[StoredImage]) -> Iterator[dict[str, Any]]:
+        """The concepts' pages."""
+        return concept_pages(self.results, self.names, self.pictures.shown(stored))
+
+
+def _facts(result: Result) -> list[tuple[str, str]]:
+    if result.is_table:
+        return _facts_of_table(result)
+    model, data, options = (result.about[key] for key in ("model", "data", "options"))
+    facts = [
+        ("Network", model["name"]),
+        ("Weights", model["weights"] or "as the network was given"),
+        ("Layers", ", ".join(result.layers)),
+        ("Data", f"{data['images']:,} images of {data['name']}"),
+        ("Image size", "x".join(map(str, options["size"]))),
+        ("Quantile", f"{options['quantile']:g}"),
+        ("IoU cut", f"{options['iou_threshold']:g}"),
+        ("Alignment", options["align"]),
+    ]
+    if (options["channels"], options["value_range"]) != ("rgb", 1):
+        facts.insert(5, ("Input", f"{options['channels']}, 0 to {options['value_range']}"))
+    return facts + ([("Categories", ", ".join(options["categories"]))] if options["categories"] else [])
+
+
+def _facts_of_table(result: Result) -> list[tuple[str, str]]:
+    layer = next(iter(result.layers.values()))
+    return [
+        ("Table", result.about["table"]),
+        ("Layers", ", ".join(result.layers)),
+        ("Data", result.about["data"]["name"]),
+        ("Quantile", f"{layer.quantile:g}"),
+        ("IoU cut", f"{layer.iou_threshold:g}"),
+    ]

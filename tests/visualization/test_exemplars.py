@@ -1,0 +1,89 @@
+"""Which images a unit is shown with: a literal ranking of all of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from netdissect.visualization.exemplars import level_spots, named_indices, top_spots
+from tests.planted import MemoryDataset
+from tests.report.results import random_layer
+
+
+def layer_of(peaks, top=3):
+    """A layer whose units respond so to images called by their numbers, backwards: the last comes first."""
+    images, units = peaks.shape
+    layer = random_layer(units, images=images, top=top)
+    order = np.argsort(-peaks, axis=0, kind="stable")[:top].T
+    names = tuple(f"image {index}" for index in range(images))[::-1]
+    return replace(layer, top_image=order, peaks=peaks[::-1].astype(np.float32), sample=names)
+
+
+def names_of(images):
+    return {f"image {index}": index for index in range(images)}
+
+
+@pytest.mark.parametrize(
+    ("images", "shown", "ranks"),
+    [
+        # By hand: at 99.9 % of 2,000 two images excite the unit more; the first three are shown already.
+        (2000, 3, [3, 4, 20, 21, 100, 101]),
+        (2000, 1, [2, 3, 20, 21, 100, 101]),
+        (1308, 3, [3, 13, 14, 65, 66]),
+        (300, 3, [3, 4, 15, 16]),
+        (100, 3, [3, 5, 6]),
+        (100, 8, [8, 9]),
+        (50, 2, [2, 3]),
+        (30, 3, [3, 4]),
+        (30, 5, []),
+        (3, 3, []),
+    ],
+)
+def test_images_along_the_range_are_the_next_at_each_level(images, shown, ranks):
+    """Those that are shown already, or too far from the level, are passed over."""
+    peaks = np.random.default_rng(images).permuted(np.arange(3 * images).reshape(3, images), axis=1).T
+    layer = layer_of(peaks)
+    for unit in range(3):
+        order = np.argsort(-peaks[:, unit]).tolist()
+        spots = level_spots(layer, unit, names_of(images), 2, order[:shown])
+        assert [spot.index for spot in spots] == [order[rank] for rank in ranks]
+        for spot, rank in zip(spots, ranks, strict=True):
+            share = 100 * (images - 1 - rank) / (images - 1)
+            assert spot.words == f"{share:.4g} % of other images excite it less"
+            assert (spot.unit, spot.activation) == (unit, peaks[spot.index, unit])
+            assert spot.position is None and spot.among == "along the range"
+
+
+def test_what_excites_a_unit_no_more_than_anything_is_not_shown():
+    """Of a unit that is silent on most images, and one that always says the same."""
+    peaks = np.zeros((100, 3))
+    peaks[:4, 0], peaks[:, 1] = [5, 4, 3, 2], 7
+    layer = layer_of(peaks)
+    assert [spot.index for spot in level_spots(layer, 0, names_of(100), 2, [0, 1, 2])] == [3]
+    assert level_spots(layer, 1, names_of(100), 2, [0, 1, 2]) == []
+
+
+def test_images_whose_names_do_not_tell_them_apart_are_passed_over():
+    peaks = np.arange(100.0, 0, -1)[:, None]
+    names = names_of(100)
+    del names["image 5"]
+    assert [spot.index for spot in level_spots(layer_of(peaks), 0, names, 2, [0, 1, 2])] == [3, 6, 7]
+    data = MemoryDataset([None] * 4, (), (4, 4))
+    data.image_name = lambda index: "abab"[index] if index else "c"
+    assert named_indices(data, ["b", "c", "d"]) == {"c": 0}
+
+
+def test_the_top_is_told_with_its_positions():
+    layer = random_layer(4, top=5)
+    for unit in range(4):
+        spots = top_spots(layer, unit, 3)
+        assert [spot.index for spot in spots] == layer.top_image[unit, :3].tolist()
+        assert [spot.activation for spot in spots] == layer.top_activation[unit, :3].tolist()
+        assert [spot.words for spot in spots] == [f"no. {rank} of all images" for rank in (1, 2, 3)]
+        for rank, spot in enumerate(spots):
+            assert layer.top_maps[unit, rank][spot.position] == layer.top_maps[unit, rank].max()
+    assert len(top_spots(layer, 0, 99)) == 5
+
+
+def test_without_kept_responses_there_is_no_range():
+    assert level_spots(random_layer(2), 0, {}, 2, ()) == []
