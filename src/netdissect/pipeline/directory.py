@@ -6,10 +6,10 @@ from netdissect.activations import KeptActivations, kept_plan
 from netdissect.activations.journal import STATE
 from netdissect.measure.count import TALLIES
 from netdissect.pipeline.dissection import Dissection
-from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.progress import progress_bar
 from netdissect.report import write_report
 from netdissect.results import Result, check_free
+from netdissect.results.description import check_same_plan
 from netdissect.storage import alone, check_unfinished, clear, lock_file, unfinished_folder
 from netdissect.types import NetdissectError, one_line
 
@@ -75,8 +75,8 @@ def _finished(dissection: Dissection, out: Path, overwrite: bool) -> Result | No
         return None
     result = Result.load(out)
     try:
-        check_same_plan(out, plan_of(result.about), dissection.plan)
-        if result.about["options"].get("visualize") != dissection.about["options"].get("visualize"):
+        check_same_plan(out, result.description.plan(), dissection.plan)
+        if result.description.looks != dissection.about["options"].get("visualize"):
             raise NetdissectError(
                 f"{out}: was finished with other pictures of units, or none: --overwrite runs it anew, and "
                 "'netdissect visualize --run' looks at units of a finished run"

@@ -17,9 +17,10 @@ from netdissect.networks.load import LoadedModel
 from netdissect.options import choose_precision
 from netdissect.pipeline.bases import Chosen, read_components, sha256_of, with_components, write_components
 from netdissect.pipeline.pictures import shown_images
-from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.progress import Clock, progress_bar
 from netdissect.results import LayerResult, Result
+from netdissect.results.description import check_same_plan
+from netdissect.results.formats import description_from_format_5
 from netdissect.types import NetdissectError, OnProgress, plain_text
 from netdissect.visualization import VisualizationOptions, visualized
 
@@ -43,7 +44,7 @@ class Dissection:
     @property
     def plan(self) -> dict[str, Any]:
         """All that the result follows from, as plain data: runs of equal plans give equal results."""
-        return plan_of(self.about)
+        return description_from_format_5(self.about).plan()
 
     def run(
         self, folder: Path, *, resume: bool = False, progress: bool = True, chunk_seconds: float = CHUNK_SECONDS
@@ -99,7 +100,7 @@ class Dissection:
                 layer: {"sha256": sha256_of(found.rows), "variance": found.variance.tolist()}
                 for layer, found in components.items()
             }
-        return Result(self.name, results, images, about, examples)
+        return Result(self.name, results, images, description_from_format_5(about), examples)
 
     def _visualized(self, view: View, layer: LayerResult, on_progress: OnProgress) -> LayerResult:
         """The layer's result with the pictures of its units."""

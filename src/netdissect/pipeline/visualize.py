@@ -22,7 +22,8 @@ from netdissect.pipeline.inputs import open_data, open_model
 from netdissect.progress import progress_bar
 from netdissect.report.page import check_page, write_page
 from netdissect.report.visualizations import plain_visualizations, visualization_notes, visualization_sections
-from netdissect.results import Result, basis_in_words
+from netdissect.results import Result
+from netdissect.results.description import LayerDescription
 from netdissect.types import NetdissectError
 from netdissect.visualization import VisualizationOptions, check_looks, visualized
 
@@ -63,15 +64,15 @@ def visualize(
         saved = run if isinstance(run, Result) else Result.load(run)
         result = _of_run(saved, model, names, looks, data, batch_size, device, progress)
     if out is not None:
-        told = result.about["data"]
+        data_description = result.description.data
         with progress_bar(progress) as bar:
             write_page(
                 out,
                 f"{result.name}: what units look for",
                 visualization_sections(result),
                 facts=[
-                    ("Network", result.about["model"]["name"]),
-                    ("Data", f"{told['images']:,} images of {told['name']}"),
+                    ("Network", result.description.network.name),
+                    ("Data", f"{data_description.images:,} images of {data_description.name}"),
                 ],
                 notes=visualization_notes(result),
                 data=plain_visualizations(result),
@@ -93,28 +94,26 @@ def _of_run(
     """The result with the pictures of these layers, and no others."""
     if result.is_table:
         raise NetdissectError(f"{result.name}: is a table, which does not tell of the images that excite units")
-    about, options = result.about, result.about["options"]
-    loaded = open_model(model, options["seed"])
-    if weights_hash(loaded.model) != about["model"]["weights_sha256"]:
-        raise NetdissectError(f"run {result.name}: is of another network, {about['model']['name']}, or other weights")
-    if looks.images > options["top_images"]:
-        raise NetdissectError(f"run {result.name}: has {options['top_images']} images of a unit, not {looks.images}")
-    preprocess = Preprocess(
-        tuple(options["size"]),
-        tuple(options["mean"]),
-        tuple(options["std"]),
-        options["channels"],
-        options["value_range"],
-    )
+    description, settings = result.description, result.description.settings
+    assert settings is not None and settings.size and settings.mean and settings.std  # only a table has none
+    assert settings.channels is not None and settings.value_range is not None
+    loaded = open_model(model, settings.seed)
+    if weights_hash(loaded.model) != description.network.weights_sha256:
+        raise NetdissectError(
+            f"run {result.name}: is of another network, {description.network.name}, or other weights"
+        )
+    if looks.images > settings.top_images:
+        raise NetdissectError(f"run {result.name}: has {settings.top_images} images of a unit, not {looks.images}")
+    preprocess = Preprocess(settings.size, settings.mean, settings.std, settings.channels, settings.value_range)
     try:  # whether images were left out is told by the fingerprint
-        dataset = open_data(data, preprocess.size, options["ignore_index"], options["limit"], options["seed"], True)
+        dataset = open_data(data, preprocess.size, settings.ignore_index, settings.limit, settings.seed, True)
     except NetdissectError as error:
-        raise NetdissectError(f"run {result.name}: is of data {about['data']['name']}, but {error}") from error
-    if dataset.fingerprint() != about["data"]["fingerprint"]:
-        raise NetdissectError(f"run {result.name}: is of other data, {about['data']['name']}")
+        raise NetdissectError(f"run {result.name}: is of data {description.data.name}, but {error}") from error
+    if dataset.fingerprint() != description.data.fingerprint:
+        raise NetdissectError(f"run {result.name}: is of other data, {description.data.name}")
     where = choose_device(loaded.model, device)
     image = Reader(dataset, preprocess, 1, skip_bad=True).first()
-    found = find_layers(loaded.model, layers, image.contiguous(), layout=options["layout"], spec=loaded.spec)
+    found = find_layers(loaded.model, layers, image.contiguous(), layout=settings.layout, spec=loaded.spec)
     views = [View(info.name, info) for info in found]
     for view in views:
         _check_measured(result, view)
@@ -143,8 +142,11 @@ def _check_measured(result: Result, view: View) -> None:
         raise NetdissectError(f"run {result.name}: has no layer {view.name}: it has {', '.join(result.layers)}")
     if (basis := result.basis_of(view.name)) is not None:
         raise NetdissectError(
-            f"run {result.name}: layer {view.name} is {basis_in_words(basis)}, which a run does not hold: look at its "
+            f"run {result.name}: layer {view.name} is {basis.words}, which a run does not hold: look at its "
             "units where it is dissected, by visualize"
         )
-    if told_of(Chosen(view), result.about["options"]["align"]) != result.about["layers"][view.name]:
+    settings = result.description.settings
+    assert settings is not None  # only a table has none
+    here = LayerDescription.from_plain(told_of(Chosen(view), settings.align))
+    if here != result.description.layers[view.name]:
         raise NetdissectError(f"run {result.name}: its layer {view.name} has other maps, or other receptive fields")
