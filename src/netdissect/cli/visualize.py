@@ -124,7 +124,8 @@ def visualize(
         raise NetdissectError(f"--run: the run's own options hold; leave out {', '.join(changed)}")
     else:
         saved = Result.load(run)
-        seed, measured = saved.about["options"]["seed"], {"batch_size": options.batch_size, "device": options.device}
+        assert saved.description.settings is not None  # only a table has none
+        seed, measured = saved.description.settings.seed, {"batch_size": options.batch_size, "device": options.device}
     loaded = network.load(seed)
     try:
         result = visualize_units(loaded, layer, looks, options.data, run=saved, out=out, **measured)

@@ -213,7 +213,7 @@ def _of_result(name: str, result: Result, layer: str, cut: float) -> Network:
         of_layer.unit_count,
         summary["by_label"]["detectors"],
         summary["by_category"]["categories"],
-        Conditions(result.about["data"]["name"], result.dataset_id, of_layer.quantile, of_layer.categories),
+        Conditions(result.description.data.name, result.dataset_id, of_layer.quantile, of_layer.categories),
         dataclasses.replace(result, layers={layer: of_layer}),
     )
 

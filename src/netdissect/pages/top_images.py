@@ -21,12 +21,13 @@ class TopShots:
         self.layer = layer
         if not layer.top_image.shape[1]:  # a table alone
             return
-        told = result.about["layers"][layer.layer]
-        field = None if told["field"] is None else Field.from_plain(told["field"])
-        height, width = result.about["options"]["size"]
-        self._shape = tuple(result.about["data"]["label_shape"])
-        self._align = alignment_of(told["align"], field, (height, width))
-        self._centres = _centres(layer, field if told["align"] == "receptive" else None, (height, width))
+        description = result.description
+        assert description.settings is not None and description.settings.size is not None  # only a table has none
+        known, size = description.layers[layer.layer], description.settings.size
+        height, width = description.data.label_shape
+        self._shape = (height, width)
+        self._align = alignment_of(known.align, known.field, size)
+        self._centres = _centres(layer, known.field if known.align == "receptive" else None, size)
 
     def of(
         self, units: Sequence[int], shown: Mapping[int, dict[str, Any]], most: int | None = None

@@ -200,6 +200,10 @@ class RunDescription:
         }
         return cls(**{**plain, **known})
 
+    def layer_words(self, layer: str) -> str:
+        """Return one line on a layer's output, and on how its maps lie on images."""
+        return "known from a table alone" if self.table is not None else self.layers[layer].words
+
     def plan(self) -> dict[str, dict[str, Any]]:
         """Return all that the counts follow from, as plain data: runs of equal plans give equal results.
 

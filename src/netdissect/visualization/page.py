@@ -39,7 +39,7 @@ def visualization_sections(result: Result) -> list[Section]:
 
 def visualization_notes(result: Result) -> list[str]:
     """What a reader should know, a line each: what the run tells of these layers, and why one has no pictures."""
-    others = tuple(f"{name}: " for name in result.about["layers"] if name not in result.layers)
+    others = tuple(f"{name}: " for name in result.description.layers if name not in result.layers)
     silent = [
         f"{name}: no unit is looked at, since no label passes the cut, IoU > {layer.iou_threshold:g}"
         for name, layer in result.layers.items()
