@@ -14,6 +14,7 @@ from torch import nn
 from netdissect.concepts import ConceptDataset
 from netdissect.engine.batches import Reader
 from netdissect.engine.tally import Concepts
+from netdissect.measure import CHUNK_SECONDS
 from netdissect.networks.layers import find_layers
 from netdissect.networks.layouts import check_layout
 from netdissect.networks.load import LoadedModel
@@ -67,6 +68,7 @@ def dissect(
     overwrite: bool = False,
     resume: bool = False,
     keep_activations: bool = False,
+    chunk_seconds: float = CHUNK_SECONDS,
     progress: bool = True,
 ) -> Result:
     """Names the units of ``layers`` of ``model`` by the concepts of ``data`` that they overlap.
@@ -115,6 +117,7 @@ def dissect(
         overwrite: replace the run in ``out``, or an unfinished one.
         resume: go on with what is finished of the same run, if anything is.
         keep_activations: leave in ``out/activations`` what was kept of the activations (see ``KeptActivations``).
+        chunk_seconds: seconds of work between commits; a run that is killed repeats at most so much work.
         progress: show a progress bar on standard error.
 
     Raises:
@@ -135,6 +138,7 @@ def dissect(
     if looks is not None:
         top_images = max(top_images, looks.images)
     limit = None if limit is None else whole_number(limit, "limit")
+    chunk_seconds = real_number(chunk_seconds, "seconds of a chunk")
     check_options(quantile, iou_threshold, align)
     seed = whole_number(seed, "seed", least=0)
     loaded = open_model(model, seed)
@@ -176,7 +180,9 @@ def dissect(
         options["visualize"] = looks.plain()
         for one in views:
             check_looks(looks, loaded.model, one.view, preprocess, where, batch_size)
-    dissection = Dissection(name or loaded.spec, loaded, tuple(views), reader, concepts, where, about, looks)
+    dissection = Dissection(
+        name or loaded.spec, loaded, tuple(views), reader, concepts, where, about, looks, chunk_seconds
+    )
     if out is not None:
         return run_into(
             dissection,

@@ -29,7 +29,10 @@ HISTOGRAM_BINS = 64
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Dissection:
-    """What is to be run: ``about`` tells it as plain data; ``looks`` say what is visualized, None if nothing is."""
+    """What is to be run: ``about`` tells it as plain data; ``looks`` say what is visualized, None if nothing is.
+
+    ``chunk_seconds`` pass between commits: a run that is killed repeats at most so much work.
+    """
 
     name: str
     loaded: LoadedModel
@@ -39,15 +42,14 @@ class Dissection:
     device: torch.device
     about: Mapping[str, Any]
     looks: VisualizationOptions | None = None
+    chunk_seconds: float = CHUNK_SECONDS
 
     @property
     def plan(self) -> dict[str, Any]:
         """All that the result follows from, as plain data: runs of equal plans give equal results."""
         return plan_of(self.about)
 
-    def run(
-        self, folder: Path, *, resume: bool = False, progress: bool = True, chunk_seconds: float = CHUNK_SECONDS
-    ) -> Result:
+    def run(self, folder: Path, *, resume: bool = False, progress: bool = True) -> Result:
         """Dissects, keeping activations in ``folder``; with ``resume`` goes on with what is finished there.
 
         Raises ``NetdissectError`` if the folder holds activations, unless ``resume`` and they are of the same plan.
@@ -71,7 +73,7 @@ class Dissection:
                     device=self.device,
                     precision=choose_precision(options["precision"], self.device),
                     top_images=options["top_images"],
-                    chunk_seconds=chunk_seconds,
+                    chunk_seconds=self.chunk_seconds,
                     on_progress=on_progress,
                 )
             kept = KeptActivations(folder, check=False)  # those of before were checked when the writer opened them
@@ -80,7 +82,7 @@ class Dissection:
                 self.concepts,
                 device=self.device,
                 resume=True,
-                chunk_seconds=chunk_seconds,
+                chunk_seconds=self.chunk_seconds,
                 on_progress=on_progress,
             )
             sample = tuple(plain_text(self.reader.data.image_name(index)) for index in kept.sample.tolist())
