@@ -12,7 +12,7 @@ from netdissect.visualization.activations import activations_of
 from netdissect.visualization.deconvnet import project_back
 from netdissect.visualization.inception import Excitation, excite
 from netdissect.visualization.model_image import model_image
-from tests.test_tokens import Transformer
+from tests.pipeline.test_tokens import Transformer
 from tests.unchecked import unchecked_types
 from tests.visualization.small import noise, state
 
