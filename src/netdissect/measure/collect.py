@@ -24,7 +24,7 @@ from netdissect.engine.threshold import threshold_rank
 from netdissect.engine.view import View, layers_of
 from netdissect.measure.maps import check_usable, maps_of
 from netdissect.measure.network import Network, counting_device, running
-from netdissect.measure.sample import sampled_images
+from netdissect.measure.sample import SAMPLE_SIZE, sampled_images
 from netdissect.networks.running import out_of_memory
 from netdissect.types import OnProgress, no_progress
 
@@ -32,7 +32,7 @@ from netdissect.types import OnProgress, no_progress
 CHUNK_SECONDS = 5.0
 
 #: Bytes of maps held in memory.
-_HELD_BYTES = 2**29
+HELD_BYTES = 2**29
 
 
 def collect(
@@ -46,10 +46,13 @@ def collect(
     precision: torch.dtype = torch.float32,
     top_images: int = 15,
     chunk_seconds: float = CHUNK_SECONDS,
+    held_bytes: int = HELD_BYTES,
+    sample_size: int = SAMPLE_SIZE,
     on_progress: OnProgress = no_progress,
 ) -> None:
     """Runs ``model`` over those images of ``reader`` that ``writer`` has not yet, and keeps activations of ``views``.
 
+    Up to ``held_bytes`` of maps are held in memory; peaks are kept of at most ``sample_size`` images.
     The model is run in evaluation mode on ``device``, with ``precision`` where that is lower than its own, and put back
     as it was. Raises ``NetdissectError`` for a layer whose output is not laid out as it says, that is not finite, or
     that is called twice in a pass where it was called once; ``BadSampleError`` for an image that cannot be read.
@@ -60,7 +63,9 @@ def collect(
     if writer.complete:
         return
     counted_on = counting_device(device)
-    view_maps = _ViewMaps(reader, views, writer.gathered(counted_on), quantile, top_images, counted_on)
+    view_maps = _ViewMaps(
+        reader, views, writer.gathered(counted_on), quantile, top_images, counted_on, held_bytes, sample_size
+    )
     with running(model, layers_of(views), reader, device, precision, view_maps.take) as network:
         _run(network, reader, writer, view_maps, chunk_seconds, on_progress)
     view_maps.write(writer, all_held=True)
@@ -110,7 +115,7 @@ class _Held:
 class _ViewMaps:
     """Takes what layers return on batches: checks it, gathers it, and writes what is to be kept.
 
-    A bound rises fastest at first. So the first maps are held, up to ``_HELD_BYTES`` or until the first commit: fewer
+    A bound rises fastest at first. So the first maps are held, up to ``held_bytes`` or until the first commit: fewer
     of their values then exceed it.
     """
 
@@ -122,6 +127,8 @@ class _ViewMaps:
         quantile: float,
         top_images: int,
         device: torch.device,
+        held_bytes: int,
+        sample_size: int,
     ) -> None:
         self.reader = reader
         self.shapes = {view.name: LayerShape(*(*view.shape, 1, 1)[:3]) for view in views}
@@ -132,8 +139,8 @@ class _ViewMaps:
         self.quantile = quantile
         self.top_images = top_images
         self.device = device
-        self._sample = sampled_images(reader.data)
-        self._room = 0 if gathered else _HELD_BYTES
+        self._sample = sampled_images(reader.data, sample_size)
+        self._room = 0 if gathered else held_bytes
         self._held: deque[_Held] = deque()
 
     def begin(self, images: Sequence[int]) -> None:
