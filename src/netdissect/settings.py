@@ -332,9 +332,20 @@ class Settings(NetworkSettings):
         "seconds of work between commits: after a kill at most so much is done again.",
         converter=float,
         recorded=False,
-        option=Option(
-            hidden=True,
-        ),
+        option=Option(hidden=True),
+    )
+    held_bytes: int = setting(
+        2**29,
+        "bytes of activation maps held in memory until thresholds are better known.",
+        converter=whole("number of bytes held", least=0),
+        recorded=False,
+        option=Option(hidden=True),
+    )
+    sample_size: int = setting(
+        2000,
+        "images, at most, whose maximal responses are kept.",
+        converter=whole("size of the sample"),
+        option=Option(hidden=True),
     )
 
 
@@ -394,3 +405,5 @@ class SettingsKeywords(NetworkKeywords, total=False):
     workers: int | None
     top_images: int
     chunk_seconds: float
+    held_bytes: int
+    sample_size: int

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from netdissect.pipeline.bases import Rotated
+from netdissect.results.words import layer_in_words
 from safetensors.numpy import save_file
 from torch import nn
 
 from netdissect import Concept, KeptActivations, LayerResult, NetdissectError, Result, dissect
+from netdissect.concepts.base import Labels
 from netdissect.engine.basis import random_rotation
-from netdissect.labels import Labels
-from netdissect.results.words import layer_in_words
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
 from tests.unchecked import unchecked_types
 
@@ -171,19 +171,13 @@ def test_what_a_run_tells_of_a_basis(data, maps, tmp_path):
     assert (tmp_path / "run" / "report" / "index.html").is_file()
 
 
-@pytest.fixture
-def every_batch_is_a_chunk(monkeypatch):
-    from netdissect.pipeline import dissection
-
-    actual = dissection.collect
-    monkeypatch.setattr(
-        dissection, "collect", lambda *args, **options: actual(*args, **(options | {"chunk_seconds": 0.0}))
-    )
+#: Every batch is committed.
+CHUNKS = {"chunk_seconds": 0.0, **OPTIONS}
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_a_run_in_another_basis_is_not_resumed(finished, data, maps, tmp_path, every_batch_is_a_chunk):
-    run = {"out": tmp_path / "run", **OPTIONS}
+def test_a_run_in_another_basis_is_not_resumed(finished, data, maps, tmp_path):
+    run = {"out": tmp_path / "run", **CHUNKS}
     if finished:
         dissect(Falls(maps), "maps", data, basis=np.eye(5), **run)
     else:
@@ -197,14 +191,14 @@ def test_a_run_in_another_basis_is_not_resumed(finished, data, maps, tmp_path, e
 
 
 @pytest.mark.parametrize("at", [3, 13])
-def test_a_killed_run_in_components_goes_on_with_those_it_found(at, data, maps, tmp_path, every_batch_is_a_chunk):
+def test_a_killed_run_in_components_goes_on_with_those_it_found(at, data, maps, tmp_path):
     """Of 16 passes 8 find the components; the first that is safe is the ninth."""
     whole = dissect(Recall(maps), "maps", data, basis=["pca", None], **OPTIONS)
     model, out = Falls(maps, at=at), tmp_path / "run"
     with pytest.raises(Killed):
-        dissect(model, "maps", data, basis=["pca", None], out=out, **OPTIONS)
+        dissect(model, "maps", data, basis=["pca", None], out=out, **CHUNKS)
     model.passes = 100
-    result = dissect(model, "maps", data, basis=["pca", None], out=out, resume=True, keep_activations=True, **OPTIONS)
+    result = dissect(model, "maps", data, basis=["pca", None], out=out, resume=True, keep_activations=True, **CHUNKS)
     assert model.passes - 100 == (16 if at < 9 else 16 - at + 1)
     assert all(same(result[name], whole[name]) for name in whole.layers)
     assert result.about["components"] == whole.about["components"]

@@ -249,7 +249,7 @@ def test_an_image_of_several_runs_is_stored_once(two_runs):
     assert stored[0].content == two_runs[0].images[0].jpeg
 
 
-def test_many_images_are_made_smaller(monkeypatch):
+def test_many_images_are_made_smaller():
     random = np.random.default_rng(0)
     jpegs = []
     for _ in range(6):
@@ -258,18 +258,16 @@ def test_many_images_are_made_smaller(monkeypatch):
         small.resize((192, 128), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=85)
         jpegs.append(buffer.getvalue())
     result = dataclasses.replace(result_of(), images={n: ShownImage(str(n), jpeg) for n, jpeg in enumerate(jpegs)})
-    monkeypatch.setattr(images, "BUDGET", sum(map(len, jpegs)) // 4)
-    stored = list(Pictures([result]).stored())
-    assert (
-        sum(len(image.content) for image in stored) < 2 * images.BUDGET
-    )  # about: noise compresses worse than photographs
+    budget = sum(map(len, jpegs)) // 4
+    stored = list(Pictures([result], budget=budget).stored())
+    # About: noise compresses worse than photographs.
+    assert sum(len(image.content) for image in stored) < 2 * budget
     for place, image in enumerate(stored):
         assert image.file == f"{place}.webp"
         with Image.open(io.BytesIO(image.content)) as opened:
             assert (opened.format, opened.size) == ("WEBP", image.size)
         assert images.SMALLEST <= image.size[0] < 192 and image.size[1] == pytest.approx(image.size[0] / 1.5, abs=1)
-    monkeypatch.setattr(images, "BUDGET", 1)
-    assert {image.size[0] for image in Pictures([result]).stored()} == {images.SMALLEST}
+    assert {image.size[0] for image in Pictures([result], budget=1).stored()} == {images.SMALLEST}
 
 
 def test_examples_are_those_of_the_first_run_that_has_any(two_runs):

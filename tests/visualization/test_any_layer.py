@@ -2,17 +2,17 @@
 
 import pytest
 import torch
-
 from netdissect.engine.batches import Preprocess
 from netdissect.engine.view import View
+from netdissect.visualization.activations import activations_of
+
 from netdissect.networks.layers import find_layers
 from netdissect.networks.load import load_model
 from netdissect.visualization import saliency
-from netdissect.visualization.activations import activations_of
 from netdissect.visualization.deconvnet import project_back
 from netdissect.visualization.inception import Excitation, excite
 from netdissect.visualization.model_image import model_image
-from tests.test_tokens import Transformer
+from tests.pipeline.test_tokens import Transformer
 from tests.unchecked import unchecked_types
 from tests.visualization.small import noise, state
 

@@ -29,9 +29,6 @@ from netdissect.networks.running import out_of_memory
 from netdissect.settings import Settings
 from netdissect.types import OnProgress, no_progress
 
-#: Bytes of maps held in memory.
-_HELD_BYTES = 2**29
-
 
 def collect(
     runner: NetworkRunner,
@@ -53,7 +50,7 @@ def collect(
     if writer.complete:
         return
     statistics = writer.statistics(runner.counting_device)
-    holder = _Holder(statistics, writer, 0 if statistics else _HELD_BYTES)
+    holder = _Holder(statistics, writer, 0 if statistics else settings.held_bytes)
     gatherer = _Gatherer(views, reader, settings, runner.counting_device, holder)
     committed = time.monotonic()
     with runner.capturing(layers_of(views), reader, gatherer.take) as run:
@@ -151,7 +148,7 @@ class _Gatherer:
         self.settings = settings
         self.device = device
         self.holder = holder
-        self._sample = sampled_images(reader.data)
+        self._sample = sampled_images(reader.data, settings.sample_size)
 
     def begin(self, batch: Batch) -> None:
         """Begin a batch."""

@@ -42,10 +42,14 @@ class StoredImage:
 class Pictures:
     """The images of ``results``, each once, however many of these show it.
 
-    ``wanted`` names those of each result that are shown, by their indices; without it all are.
+    ``wanted`` names those of each result that are shown, by their indices; without it all are. All together take about
+    ``budget`` bytes at most.
     """
 
-    def __init__(self, results: Sequence[Result], wanted: Sequence[Collection[int]] | None = None) -> None:
+    def __init__(
+        self, results: Sequence[Result], wanted: Sequence[Collection[int]] | None = None, *, budget: int = BUDGET
+    ) -> None:
+        self._budget = budget
         known: dict[tuple[str, bytes], int] = {}
         self.images: list[ShownImage] = []
         self._places: list[dict[int, int]] = [{} for _ in results]
@@ -58,9 +62,9 @@ class Pictures:
                 self._places[run][index] = place
 
     def stored(self) -> Iterator[StoredImage]:
-        """The images in turn: as they are if together they are within ``BUDGET``, else made smaller, as WebP."""
+        """The images in turn: as they are if together they are within the budget, else made smaller, as WebP."""
         total = sum(len(image.jpeg) for image in self.images)
-        factor = min(1.0, (BUDGET / (_WEBP_SHARE * total)) ** (1 / _WEBP_POWER)) if total > BUDGET else None
+        factor = min(1.0, (self._budget / (_WEBP_SHARE * total)) ** (1 / _WEBP_POWER)) if total > self._budget else None
         workers = reading_threads()
         contents = in_order(lambda image: _stored(image, factor), self.images, workers, 8 * workers)
         for place, (image, (content, suffix, size)) in enumerate(contents):

@@ -15,7 +15,6 @@ from netdissect.networks.weights import weights_hash
 from netdissect.pages.page import check_page
 from netdissect.pipeline.data import DataChoice, open_data
 from netdissect.pipeline.dissect import choose_looks, dissect
-from netdissect.pages.page import check_page, write_page
 from netdissect.progress import progress_bar
 from netdissect.results import Result
 from netdissect.settings import Settings, SettingsKeywords, takes_settings

@@ -26,9 +26,9 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from netdissect.results.layer import LayerResult
 from netdissect.results.description import BasisDescription, RunDescription
 from netdissect.results.formats import description_from_format_5
+from netdissect.results.layer import LayerResult
 from netdissect.results.layer_files import load_layer, save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
 from netdissect.storage import check_place, staged

@@ -2,10 +2,13 @@
 
 from math import isfinite
 from operator import eq, gt
+from pathlib import Path
 from typing import Any
 
+from netdissect.pages.page import write_page
 from netdissect.pages.sections import Gallery, Section, Table, UnitCard, UnitPictures
 from netdissect.results import LayerResult, Result
+from netdissect.types import OnProgress, no_progress
 
 #: What the columns of the table of units are.
 _COLUMNS = "In the table: IoU with the label, and the highest activation on an image of the data"
@@ -92,3 +95,20 @@ def _parts(result: Result, layer: LayerResult, place: int, unit: int) -> list[Ga
         Gallery("Its label, and its top images under its mask", [""], [("", [card])]),
         UnitPictures(f"{place}-{unit}", layer.visualized[unit]),
     ]
+
+
+def write_visualization_page(result: Result, out: str | Path, *, on_progress: OnProgress = no_progress) -> Path:
+    """Write the page of a result's pictures to the directory ``out``, and return the page's path."""
+    data = result.description.data
+    return write_page(
+        out,
+        f"{result.name}: what units look for",
+        visualization_sections(result),
+        facts=[
+            ("Network", result.description.network.name),
+            ("Data", f"{data.images:,} images of {data.name}"),
+        ],
+        notes=visualization_notes(result),
+        data=plain_visualizations(result),
+        on_progress=on_progress,
+    )

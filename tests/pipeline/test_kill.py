@@ -22,7 +22,7 @@ KILLS = int(os.environ.get("NETDISSECT_KILLS", "1"))
 
 def begin(out):
     """The process, once its work has begun."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.killed", str(out)], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "tests.pipeline.killed", str(out)], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"begun\n"
     return process
 

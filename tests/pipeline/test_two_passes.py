@@ -1,19 +1,21 @@
 """One pass gives, bit for bit, what two passes over dense maps give: on real images and networks."""
 
 import importlib.util
-import sys
 
 import numpy as np
 import pytest
 import torch
 import torchvision
+from netdissect.engine.batches import Preprocess, Reader
 from torch import nn
 
 from netdissect import dissect, open_dataset
 from netdissect.engine.alignment import alignment_of
-from netdissect.engine.field import Field
 from netdissect.engine.mask import unit_masks
+from netdissect.engine.tally import Concepts
+from netdissect.measure import count
 from tests import reference
+from tests.measure.kept import kept_of
 from tests.shared import SHARED, needs_shared
 
 IMAGES, QUANTILE, SIZE = 40, 0.02, 112
@@ -75,31 +77,31 @@ def two_passes(maps, labels, concepts, quantile, align):
 @needs_shared
 @pytest.mark.parametrize("held", [0, 2**23, 2**29])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_one_pass_equals_two(name, held, monkeypatch):
-    monkeypatch.setattr(sys.modules["netdissect.measure.collect"], "_HELD_BYTES", held)
+def test_one_pass_equals_two(name, held, tmp_path):
     build, layers = NETWORKS[name]
     data = open_dataset(str(SHARED / "data/camvid/train"), size=(SIZE, SIZE), limit=IMAGES)
     recorder = Recorder(build(), layers)
     names = list(recorder.maps)
-    result = dissect(recorder, names, data, size=SIZE, quantile=QUANTILE, batch_size=8, seed=5, progress=False)
     order = np.random.default_rng(5).permutation(IMAGES)
-    for layer in names:
-        field = Field.from_plain(result.about["layers"][layer]["field"])
-        align = alignment_of("receptive", field, (SIZE, SIZE))
-        of_batches = torch.cat(
-            recorder.maps[layer][2:]
-        )  # two images come first, to be watched, and to try channels-last
+    reader = Reader(data, Preprocess((SIZE, SIZE)), 8, order=order.tolist())
+    kept = kept_of(recorder, names, reader, tmp_path, quantile=QUANTILE, held_bytes=held)
+    concepts = Concepts(data.concepts, data.label_shape)
+    for layer, found in count(kept, concepts).items():
+        # Two images come first, to be watched, and to try channels-last.
+        of_batches = torch.cat(recorder.maps[layer][2:])
         maps = torch.empty_like(of_batches)
         maps[torch.from_numpy(order)] = of_batches
-        found, labels = result[layer], [data.labels(index) for index in range(IMAGES)]
-        thresholds, intersection, concept_area = two_passes(maps, labels, found.concepts, QUANTILE, align)
-        assert np.array_equal(found.thresholds, thresholds)
-        assert np.array_equal(found.intersection, intersection)
-        assert np.array_equal(found.concept_area, concept_area)
+        labels = [data.labels(index) for index in range(IMAGES)]
+        align = alignment_of("receptive", kept.fields[layer], (SIZE, SIZE))
+        thresholds, intersection, concept_area = two_passes(maps, labels, data.concepts, QUANTILE, align)
+        assert np.array_equal(found.thresholds.numpy(), thresholds)
+        assert np.array_equal(found.tally.intersection.numpy(), intersection)
+        assert np.array_equal(found.tally.concept_area.numpy(), concept_area)
         assert intersection.any()
-        rank, unit = np.meshgrid(range(found.top_image.shape[1]), range(len(thresholds)))
-        assert np.array_equal(found.top_maps, maps.numpy()[found.top_image[unit, rank], unit])
-        assert np.array_equal(found.histogram.sum(axis=1), np.full(len(thresholds), maps[:, 0].numel()))
+        top = found.top.image.numpy()
+        rank, unit = np.meshgrid(range(top.shape[1]), range(len(thresholds)))
+        assert np.array_equal(found.top_maps.numpy(), maps.numpy()[top[unit, rank], unit])
+        assert (found.histogram.counts.sum(dim=1) == maps[:, 0].numel()).all()
 
 
 @needs_shared

@@ -4,16 +4,14 @@ import sys
 
 from netdissect import dissect
 from netdissect.networks.demo import DEMO_SPEC
-from netdissect.pipeline.dissection import Dissection
 
 IMAGES, LAYERS = 150, ("relu3", "relu4")
 
 
 def main() -> None:
-    assert Dissection.run.__kwdefaults__ is not None
-    Dissection.run.__kwdefaults__["chunk_seconds"] = 0.0
     print("begun", flush=True)
-    dissect(DEMO_SPEC, LAYERS, size=112, limit=IMAGES, out=sys.argv[1], resume=True, progress=False)
+    options = {"size": 112, "limit": IMAGES, "chunk_seconds": 0.0, "progress": False}
+    dissect(DEMO_SPEC, LAYERS, out=sys.argv[1], resume=True, **options)
 
 
 if __name__ == "__main__":

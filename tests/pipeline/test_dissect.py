@@ -2,7 +2,6 @@
 
 import json
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -12,6 +11,7 @@ from torch import nn
 from netdissect import Concept, NetdissectError, Result, dissect
 from netdissect.labels import Labels
 from tests.planted import PLAIN, MemoryDataset, Recall
+from tests.unchecked import unchecked_types
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.2}
 CONCEPTS = (Concept(1, "one", "object"), Concept(3, "three", "part"))
@@ -32,9 +32,10 @@ def same_counts(one, other):
 
 
 @pytest.fixture
-def as_users_run_it(monkeypatch):
+def as_users_run_it():
     """Without the checks of annotations, which run in these tests alone."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with unchecked_types():
+        yield
 
 
 class Photographs(MemoryDataset):

@@ -1,16 +1,19 @@
 """Of a sample of the images, the same for every network, all maximal responses are kept."""
 
+import cProfile
 import hashlib
-import importlib
+import pstats
 
 import numpy as np
 import pytest
+from netdissect.engine.batches import Reader
 
-from netdissect import Concept, KeptActivations, Result, Scenes, dissect
+from netdissect import Concept, Result, Scenes, dissect
 from netdissect.concepts.base import Subset
 from netdissect.labels import Labels
 from netdissect.measure import sample
 from netdissect.types import BadSampleError
+from tests.measure.kept import kept_of
 from tests.planted import PLAIN, MemoryDataset, Recall
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05}
@@ -45,18 +48,25 @@ def by_hash(data, size):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 30])
-def test_peaks_of_the_sample_are_kept(batch_size, data, maps, tmp_path, monkeypatch):
-    collect = importlib.import_module("netdissect.measure.collect")  # the room shows the function of that name
-    monkeypatch.setattr(collect, "sampled_images", lambda data: sample.sampled_images(data, 12))
+def test_peaks_of_a_sample_are_kept(batch_size, data, maps, tmp_path):
     expected = sorted(set(by_hash(data, 12)) - {7})
-    out = tmp_path / "run"
-    options = {**OPTIONS, "batch_size": batch_size, "skip_bad": True, "keep_activations": True}
-    layers = dissect(Recall(maps, maps[:, :2]), ["maps", "maps1"], data, out=out, seed=batch_size, **options).layers
+    order = np.random.default_rng(batch_size).permutation(IMAGES).tolist()
+    reader = Reader(data, PLAIN, batch_size, order=order, skip_bad=True)
+    kept = kept_of(Recall(maps, maps[:, :2]), ["maps", "maps1"], reader, tmp_path, quantile=0.05, sample_size=12)
+    assert kept.sample.tolist() == expected
     for layer, units in (("maps", 6), ("maps1", 2)):
-        for result in (layers[layer], Result.load(out)[layer]):
+        assert np.array_equal(kept.peaks(layer), maps[expected, :units].max(axis=(2, 3)))
+
+
+def test_a_run_has_the_peaks_of_its_sample_by_the_names_of_the_images(data, maps, tmp_path):
+    """All images but the torn one: there are fewer than a sample has."""
+    options = {**OPTIONS, "batch_size": 4, "skip_bad": True, "seed": 4}
+    layers = dissect(Recall(maps, maps[:, :2]), ["maps", "maps1"], data, out=tmp_path / "run", **options).layers
+    expected = [index for index in range(IMAGES) if index != 7]
+    for layer, units in (("maps", 6), ("maps1", 2)):
+        for result in (layers[layer], Result.load(tmp_path / "run")[layer]):
             assert result.sample == tuple(f"image {index}" for index in expected)
             assert np.array_equal(result.peaks, maps[expected, :units].max(axis=(2, 3)))
-    assert KeptActivations(out / "activations").sample.tolist() == expected
 
 
 def test_runs_of_a_limit_share_images_with_the_whole():
@@ -75,8 +85,17 @@ def test_runs_of_a_limit_share_images_with_the_whole():
     assert len(fewer) >= 900 and fewer <= more
 
 
-def test_a_scene_is_named_without_painting_it(monkeypatch):
+def functions_called(call, *arguments):
+    """The names of all functions that run in a call."""
+    profile = cProfile.Profile()
+    profile.runcall(call, *arguments)
+    return {name for _, _, name in pstats.Stats(profile).stats}
+
+
+def test_a_scene_is_named_without_painting_it():
     data = Scenes(20)
     names = [f"{data._rendering(index).scene} {index:06d}" for index in range(20)]
-    monkeypatch.setattr("netdissect.concepts.scenes.dataset.render", None)
-    assert [Scenes(20).image_name(index) for index in range(20)] == names
+    named = Scenes(20)
+    assert "render" not in functions_called(lambda: [named.image_name(index) for index in range(20)])
+    assert [named.image_name(index) for index in range(20)] == names
+    assert "render" in functions_called(named.image, 0)

@@ -1,7 +1,9 @@
 """A run that is killed goes on where it was, and gives the same result as one that was not."""
 
+import dataclasses
 import json
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,14 +12,17 @@ from filelock import FileLock
 from torch import nn
 
 from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect, load_model
-from netdissect.engine.tally import Concepts, Tally
-from netdissect.labels import Labels
+from netdissect.concepts.base import Labels
+from netdissect.engine.tally import Concepts
 from netdissect.measure import count
+from netdissect.storage import read_npz, write_npz
 from netdissect.types import BadSampleError
 from tests import reference
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05, "batch_size": 4}
+#: Every batch is committed.
+CHUNKS = {**OPTIONS, "chunk_seconds": 0.0}
 CONCEPTS = (Concept(1, "one", "object"), Concept(3, "three", "part"))
 FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "top_image", "top_maps", "peaks")
 
@@ -34,53 +39,56 @@ def maps():
     return np.random.default_rng(1).standard_normal((42, 4, 5, 5)).astype(np.float32)
 
 
-@pytest.fixture
-def every_batch_is_a_chunk(monkeypatch):
-    for function in ("collect", "count"):
-        actual = getattr(__import__("netdissect.pipeline.dissection", fromlist=[function]), function)
-
-        def hurried(*args, _actual=actual, **options):
-            return _actual(*args, **(options | {"chunk_seconds": 0.0}))
-
-        monkeypatch.setattr(f"netdissect.pipeline.dissection.{function}", hurried)
-
-
 def same(one, other):
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in (*FIELDS, "histogram", "low"))
 
 
 @pytest.mark.parametrize("at", [1, 2, 5, 11])
-def test_a_run_stopped_in_its_pass_is_resumed(at, data, maps, tmp_path, every_batch_is_a_chunk):
-    whole = dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "whole", **OPTIONS)
+def test_a_run_stopped_in_its_pass_is_resumed(at, data, maps, tmp_path):
+    whole = dissect(Falls(maps), "maps", data, out=tmp_path / "whole", **OPTIONS)
     out, model = tmp_path / "run", Falls(maps, at=at)
     with pytest.raises(Killed):
-        dissect(model, "maps", data, out=out, **OPTIONS)
+        dissect(model, "maps", data, out=out, **CHUNKS)
     assert not out.exists()
     assert (tmp_path / "run.unfinished").exists() == (at > 1)
     before = model.passes
-    result = dissect(model, "maps", data, out=out, resume=True, **OPTIONS)
+    result = dissect(model, "maps", data, out=out, resume=True, **CHUNKS)
     assert same(result["maps"], whole["maps"])
     assert same(Result.load(out)["maps"], whole["maps"])
     assert model.passes - before == 11 - (at - 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
 
 
-def test_a_run_stopped_while_counting_is_resumed(data, maps, tmp_path, monkeypatch, every_batch_is_a_chunk):
-    whole = dissect(Recall(maps), "maps", data, **OPTIONS)
-    calls = []
+def until_only_counting_is_left(model, data, out, **options):
+    """A run as a kill leaves it once its pass is done."""
+    dissect(model, "maps", data, out=out, keep_activations=True, **options)
+    folder = out.with_name(f"{out.name}.unfinished")
+    (out / "activations").rename(folder)
+    shutil.rmtree(out)
+    (folder / "state.lock").touch()
+    return KeptActivations(folder)
 
-    def update(self, cover, overlap, _actual=Tally.update):
-        calls.append(self)
-        if len(calls) == 2:
+
+@pytest.mark.parametrize("added", [0, 1000])
+def test_a_run_stopped_while_counting_is_resumed(added, data, maps, tmp_path):
+    whole = dissect(Recall(maps), "maps", data, **OPTIONS)["maps"]
+    kept = until_only_counting_is_left(Falls(maps), data, tmp_path / "run", **OPTIONS)
+
+    def stops(step, done, total):
+        if (step, done) == ("concepts", 32):  # of 42 images, 32 at a time
             raise Killed
-        _actual(self, cover, overlap)
 
-    monkeypatch.setattr(Tally, "update", update)
     with pytest.raises(Killed):
-        dissect(Recall(maps), "maps", data, out=tmp_path / "run", **OPTIONS)
-    result = dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
-    assert len(calls) == 3  # of 42 images, 32 at a time: the second time again, and not the first
-    assert same(result["maps"], whole["maps"])
+        count(kept, Concepts(CONCEPTS, (9, 9)), resume=True, chunk_seconds=0.0, on_progress=stops)
+    description, arrays = read_npz(kept.folder / "tallies.npz")
+    assert description["counted"] == 32
+    # Of other tallies of these images the result has the trace: they are not counted again.
+    write_npz(kept.folder / "tallies.npz", description, arrays | {"0.unit_area": arrays["0.unit_area"] + added})
+    model = Falls(maps)
+    result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **CHUNKS)["maps"]
+    assert model.passes == 0
+    assert np.array_equal(result.unit_area, whole.unit_area + added)
+    assert same(dataclasses.replace(result, unit_area=whole.unit_area), whole)
 
 
 def test_resume_where_nothing_was_begun_and_where_all_is_done(data, maps, tmp_path):
@@ -103,14 +111,14 @@ def test_resume_where_nothing_was_begun_and_where_all_is_done(data, maps, tmp_pa
         ({"layers": "maps1"}, "layers maps is only there; layers maps1 is only here"),
     ],
 )
-def test_another_run_is_not_resumed(changes, message, finished, data, maps, tmp_path, every_batch_is_a_chunk):
+def test_another_run_is_not_resumed(changes, message, finished, data, maps, tmp_path):
     out, model = tmp_path / "run", Falls(maps, at=0 if finished else 5)
     model.maps1 = nn.Identity()
     if finished:
-        dissect(model, "maps", data, out=out, **OPTIONS)
+        dissect(model, "maps", data, out=out, **CHUNKS)
     else:
         with pytest.raises(Killed):
-            dissect(model, "maps", data, out=out, **OPTIONS)
+            dissect(model, "maps", data, out=out, **CHUNKS)
     options = OPTIONS | {key: value for key, value in changes.items() if key in ("quantile", "seed")}
     if "model" in changes:
         model.maps.activations += 1
@@ -143,44 +151,47 @@ def strided(dilation=1):
     return nn.Sequential(nn.Conv2d(3, 2, 2, 2, padding=dilation - 1 or (1, 1), dilation=dilation + 1))
 
 
-def test_an_unfinished_run_is_not_thrown_away_unasked(data, maps, tmp_path, every_batch_is_a_chunk):
+def test_an_unfinished_run_is_not_thrown_away_unasked(data, maps, tmp_path):
     out = tmp_path / "run"
     with pytest.raises(Killed):
-        dissect(Falls(maps, at=5), "maps", data, out=out, **OPTIONS)
+        dissect(Falls(maps, at=5), "maps", data, out=out, **CHUNKS)
     with pytest.raises(NetdissectError, match="unfinished work is there: --resume goes on with it"):
-        dissect(Recall(maps), "maps", data, out=out, **OPTIONS)
-    dissect(Recall(maps), "maps", data, out=out, overwrite=True, **OPTIONS)
+        dissect(Recall(maps), "maps", data, out=out, **CHUNKS)
+    dissect(Recall(maps), "maps", data, out=out, overwrite=True, **CHUNKS)
     assert out.exists() and not (tmp_path / "run.unfinished").exists()
 
 
-def test_damaged_chunks_are_refused(data, maps, tmp_path, every_batch_is_a_chunk):
+def test_damaged_chunks_are_refused(data, maps, tmp_path):
     with pytest.raises(Killed):
-        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", **OPTIONS)
+        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", **CHUNKS)
     values = tmp_path / "run.unfinished" / "layer0.values"
     values.write_bytes(b"\x01" + values.read_bytes()[1:])
     with pytest.raises(NetdissectError, match=r"layer0\.values: is damaged"):
-        dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
+        dissect(Falls(maps), "maps", data, out=tmp_path / "run", resume=True, **CHUNKS)
 
 
-def test_a_full_disk_is_told_and_keeps_what_is_finished(data, maps, tmp_path, monkeypatch, every_batch_is_a_chunk):
-    from netdissect.activations.journal import Journal
+@contextmanager
+def files_of_at_most(size):
+    """Files cannot be larger, as if the disk were full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    appended = []
 
-    def full(self, name, array, _actual=Journal.append):
-        appended.append(name)
-        if len(appended) == 40:
-            error = OSError(28, "No space left on device")
-            raise self._failure(error) from error
-        _actual(self, name, array)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", full)
-        with pytest.raises(NetdissectError, match="No space left on device; --resume goes on with what is finished"):
-            dissect(Falls(maps, at=0), "maps", data, out=tmp_path / "run", **OPTIONS)
-    model = Falls(maps, at=0)
-    result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
-    assert model.passes < 11
+def test_a_full_disk_is_told_and_keeps_what_is_finished(data, tmp_path):
+    maps = np.random.default_rng(1).standard_normal((42, 4, 20, 20)).astype(np.float32)
+    with (
+        files_of_at_most(2**15),  # the values kept of some batches take more, the state less
+        pytest.raises(NetdissectError, match="File too large; --resume goes on with what is finished"),
+    ):
+        dissect(Falls(maps), "maps", data, out=tmp_path / "run", **CHUNKS)
+    model = Falls(maps)
+    result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **CHUNKS)
+    assert 0 < model.passes < 11
     assert same(result["maps"], dissect(Recall(maps), "maps", data, **OPTIONS)["maps"])
 
 
@@ -251,19 +262,14 @@ class Unreadable(MemoryDataset):
         return super().image(index)
 
 
-def test_images_left_out_are_remembered_where_only_counting_is_left(data, maps, tmp_path, monkeypatch):
+def test_images_left_out_are_remembered_where_only_counting_is_left(data, maps, tmp_path):
     data = Unreadable(data._labels, data.concepts, data.label_shape)
     options = OPTIONS | {"skip_bad": True}
     whole = dissect(Recall(maps), "maps", data, **options)
-
-    def killed(self, cover, overlap):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Tally, "update", killed)
-        with pytest.raises(Killed):
-            dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options)
-    result = dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **options)
+    until_only_counting_is_left(Falls(maps), data, tmp_path / "run", **options)
+    model = Falls(maps)
+    result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **options)
+    assert model.passes == 0
     assert same(result["maps"], whole["maps"])
     assert result.about["data"] == whole.about["data"]
     assert result.about["data"]["skipped"] == ["image 3 is broken", "image 17 is broken"]
@@ -292,22 +298,22 @@ def test_what_is_not_ours_is_not_removed(data, maps, tmp_path):
     assert mine.read_text() == "years of work"
 
 
-def test_a_finished_run_leaves_an_unfinished_one_of_another_plan(data, maps, tmp_path, every_batch_is_a_chunk):
-    dissect(Recall(maps), "maps", data, out=tmp_path / "run", **OPTIONS)
+def test_a_finished_run_leaves_an_unfinished_one_of_another_plan(data, maps, tmp_path):
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", **CHUNKS)
     with pytest.raises(Killed):
-        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", overwrite=True, **(OPTIONS | {"seed": 4}))
+        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", overwrite=True, **(CHUNKS | {"seed": 4}))
     with pytest.raises(NetdissectError, match=r"run\.unfinished: is another run"):
-        dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
+        dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **CHUNKS)
     assert (tmp_path / "run.unfinished" / "state.npz").is_file()
 
 
-def test_a_damaged_state_is_told_and_can_be_overwritten(data, maps, tmp_path, every_batch_is_a_chunk):
+def test_a_damaged_state_is_told_and_can_be_overwritten(data, maps, tmp_path):
     with pytest.raises(Killed):
-        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", **OPTIONS)
+        dissect(Falls(maps, at=5), "maps", data, out=tmp_path / "run", **CHUNKS)
     (tmp_path / "run.unfinished" / "state.npz").write_bytes(b"PK nonsense")
     with pytest.raises(NetdissectError, match=r"state\.npz: cannot be read"):
-        dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **OPTIONS)
-    dissect(Recall(maps), "maps", data, out=tmp_path / "run", overwrite=True, **OPTIONS)
+        dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **CHUNKS)
+    dissect(Recall(maps), "maps", data, out=tmp_path / "run", overwrite=True, **CHUNKS)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
