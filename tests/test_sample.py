@@ -78,5 +78,5 @@ def test_runs_of_a_limit_share_images_with_the_whole():
 def test_a_scene_is_named_without_painting_it(monkeypatch):
     data = Scenes(20)
     names = [f"{data._rendering(index).scene} {index:06d}" for index in range(20)]
-    monkeypatch.setattr("netdissect.concepts.scenes.dataset.render", None)
+    monkeypatch.setattr("netdissect.concepts.scenes.render", None)
     assert [Scenes(20).image_name(index) for index in range(20)] == names

@@ -8,7 +8,7 @@ import pytest
 from netdissect import dissect
 from netdissect.concepts import BrodenDataset, ConceptDataset, FolderDataset, Scenes, open_dataset, sample
 from netdissect.types import BadSampleError, Concept, NetdissectError
-from tests.concepts.broden_files import write_broden
+from tests.broden.broden_files import write_broden
 from tests.concepts.test_folder import write_folder
 from tests.planted import PLAIN, MemoryDataset, Recall
 

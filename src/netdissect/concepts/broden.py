@@ -12,16 +12,10 @@ from PIL import Image
 from netdissect.concepts.base import check_dataset, listed_numbers, unlisted_number
 from netdissect.concepts.files import fingerprint, read_image, read_label_colors, read_number, read_table
 from netdissect.labels import Labels
-from netdissect.storage import check_place
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 
 #: What tells that a directory is laid out like Broden.
 TABLES = ("index.csv", "label.csv", "category.csv")
-
-
-def check_broden_place(out: Path, overwrite: bool) -> None:
-    """Raises ``NetdissectError`` if ``out`` cannot take a Broden directory; ``overwrite`` lets one that is there go."""
-    check_place(out, overwrite=overwrite, markers=TABLES, what="a Broden directory")
 
 
 class BrodenDataset:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from netdissect.concepts.base import ConceptDataset, check_dataset
-from netdissect.concepts.labels import over_labels
+from netdissect.concepts.passes import over_labels
 from netdissect.labels import Labels
 from netdissect.types import Concept, OnProgress, no_progress, sorted_categories
 

@@ -27,14 +27,6 @@ def read_table(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8; raises ``NetdissectError`` if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
-
-
 def read_number(text: str, path: Path, what: str) -> int:
     """``text`` as a whole number; raises ``NetdissectError`` naming the file and the column."""
     try:
@@ -45,8 +37,8 @@ def read_number(text: str, path: Path, what: str) -> int:
 
 def read_image(path: Path) -> Image.Image:
     """The image in RGB; raises ``BadSampleError``, also if it is not known which of its values is white."""
-    image = _open(path, "image")
-    if image.mode.startswith("I;16") or (image.mode == "I" and _png_depth(path) == 16):
+    image = open_image(path, "image")
+    if image.mode.startswith("I;16") or (image.mode == "I" and png_depth(path) == 16):
         return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise BadSampleError(f"{path}: the image has mode {image.mode}: it is not known which of its values is white")
@@ -55,7 +47,7 @@ def read_image(path: Path) -> Image.Image:
 
 def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
     """A label map of one channel (grey or palette), a class index per pixel; raises ``BadSampleError``."""
-    image = _open(path, "label map")
+    image = open_image(path, "label map")
     pixels = np.asarray(image)
     if image.mode == "L":
         pixels = pixels // _grey_step(path)
@@ -66,17 +58,8 @@ def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
 
 def read_label_colors(path: Path) -> Int32[np.ndarray, "h w"]:
     """A label map as Broden stores it, R + 256 G per pixel; raises ``BadSampleError``."""
-    pixels: UInt8[np.ndarray, "h w 3"] = np.asarray(_open(path, "label map").convert("RGB"))
+    pixels: UInt8[np.ndarray, "h w 3"] = np.asarray(open_image(path, "label map").convert("RGB"))
     return pixels[:, :, 0].astype(np.int32) + 256 * pixels[:, :, 1].astype(np.int32)
-
-
-def read_rgb(path: Path, what: str = "label map") -> UInt8[np.ndarray, "h w 3"]:
-    """A PNG whose channels are numbers, not colors; raises ``BadSampleError``, also if it is stored in another mode."""
-    image = _open(path, what)
-    if image.mode != "RGB" or _png_depth(path) > 8:  # of deeper ones Pillow gives the upper 8 bits
-        mode = "16 bits a channel" if image.mode == "RGB" else f"mode {image.mode}"
-        raise BadSampleError(f"{path}: the {what} has {mode}, not RGB with 8 bits a channel")
-    return np.asarray(image)
 
 
 def check_proportions(path: Path, what: str, shape: tuple[int, ...], size: tuple[int, int]) -> None:
@@ -110,18 +93,18 @@ def fingerprint(root: Path, tables: Iterable[Path], files: Iterable[Path]) -> st
 
 def _grey_step(path: Path) -> int:
     """What Pillow multiplies the values of a grey image by: it stretches PNGs of 2 and 4 bits over 0 to 255."""
-    bits = _png_depth(path)
+    bits = png_depth(path)
     return 255 // (2**bits - 1) if bits < 8 else 1
 
 
-def _png_depth(path: Path) -> int:
+def png_depth(path: Path) -> int:
     """Bits a channel of a PNG, which stand in its first chunk; 8 for other files."""
     with path.open("rb") as file:
         header = file.read(25)
     return header[24] if header.startswith(b"\x89PNG") else 8
 
 
-def _open(path: Path, what: str) -> Image.Image:
+def open_image(path: Path, what: str) -> Image.Image:
     if not path.is_file():
         raise BadSampleError(f"{path}: the {what} is missing")
     try:

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from types import MappingProxyType
 
-from netdissect.concepts.building.names import SUFFIXES
 from netdissect.types import Concept, NetdissectError, nearest
+
+#: Endings of the names of scenes and colors in Broden, which keep the scene *field-s* apart from the object *field*.
+SUFFIXES = MappingProxyType({"scene": "-s", "color": "-c"})
 
 
 def find_concept(concepts: Sequence[Concept], name: str) -> Concept:
