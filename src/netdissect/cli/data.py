@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netdissect.cli.common import JsonOption, fail, interrupted, read_size
+from netdissect.concepts.kinds import describe_kinds
 from netdissect.printing import print_build, print_census, print_checked
 from netdissect.types import NetdissectError
 
@@ -29,7 +30,7 @@ def concepts(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes.",
+            help=f"The dataset: {describe_kinds()}.",
             show_default=False,
         ),
     ],

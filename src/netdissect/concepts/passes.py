@@ -1,4 +1,4 @@
-"""Going through the labels of a dataset, without its images."""
+"""One pass over the labels of a dataset, without its images."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -11,7 +11,7 @@ from netdissect.types import BadSampleError, NetdissectError, OnProgress, no_pro
 Found = TypeVar("Found")
 
 
-def over_labels(
+def map_labels(
     data: ConceptDataset,
     function: Callable[[Labels], Found],
     *,
@@ -19,13 +19,17 @@ def over_labels(
     skipped: dict[int, str] | None = None,
     on_progress: OnProgress = no_progress,
 ) -> Iterator[tuple[int, Found]]:
-    """Each image's index with what ``function`` makes of its labels, in the dataset's order.
+    """Yield each image's index with ``function`` of its labels, in the dataset's order.
 
-    ``workers`` threads read ahead and call ``function``, one per core unless told. Where ``skipped`` is given, images
-    whose labels cannot be read are left out, and why goes there by index. Progress is told of ``label maps``.
+    ``workers`` threads read ahead and call ``function``, by default one per core. If ``skipped`` is given, images with
+    unreadable labels are left out, and their reasons are added to it by index. Progress is reported as ``label maps``.
 
-    Raises ``NetdissectError`` if ``data`` does not keep to the protocol or none of its labels can be read, and
-    ``BadSampleError`` for labels that cannot be read unless there is ``skipped``.
+    Raises ``NetdissectError`` if ``data`` breaks the protocol or none of its labels can be read. Without ``skipped``,
+    unreadable labels raise ``BadSampleError``.
+
+    >>> from netdissect.concepts import Scenes
+    >>> list(map_labels(Scenes(count=2, size=(32, 32)), lambda labels: len(labels.maps)))
+    [(0, 5), (1, 5)]
     """
     check_dataset(data)
     listed = listed_numbers(data.concepts)

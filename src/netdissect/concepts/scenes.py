@@ -1,23 +1,44 @@
 """The embedded dataset: scenes painted on the fly from a seed and an index."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from netdissect.concepts.kinds import DatasetRequest
 from netdissect.labels import Labels
 from netdissect.scenes.rendering import SMALLEST, VERSION, Rendering, render, scene_name
 from netdissect.scenes.vocabulary import CONCEPTS, NUMBER
 from netdissect.types import Concept, NetdissectError
 
+#: The number of scenes unless a limit is given.
+_COUNT = 1000
+
+
+class ScenesKind:
+    """The kind of dataset that the word ``scenes`` names; a limit is its number of images."""
+
+    takes_ignore_index = False
+
+    def recognizes(self, spec: str | Path) -> bool:
+        return spec == "scenes"  # not a path: a folder may be called so
+
+    def open(self, spec: str | Path, request: DatasetRequest) -> "Scenes":
+        return Scenes(request.limit or _COUNT, size=request.size, seed=request.seed)
+
 
 class Scenes:
     """Procedural scenes, in all six categories of concepts, with truth to the pixel; a ``ConceptDataset``.
 
-    ``count`` images of ``size`` (H, W) pixels. An image depends on ``seed``, its index and ``size`` alone, so that a
-    longer data set begins with the images of a shorter one.
+    There are ``count`` images of ``size`` (H, W) pixels. An image depends on ``seed``, its index and ``size`` alone, so
+    a longer dataset begins with the images of a shorter one.
 
-    Raises ``NetdissectError`` if ``count`` or ``seed`` is too small or either side of ``size`` is below 32 pixels.
+    Raises ``NetdissectError`` if ``count`` or ``seed`` is too small or a side of ``size`` is below 32 pixels.
+
+    >>> scenes = Scenes(count=2, size=(32, 48))
+    >>> scenes.image_name(1), scenes.labels(1).maps.shape
+    ('valley 000001', (5, 32, 48))
     """
 
     name = "scenes"
@@ -50,26 +71,26 @@ class Scenes:
         return self._count
 
     def image(self, index: int) -> Image.Image:
-        """The image in RGB. Raises ``IndexError`` out of range."""
+        """Return the image in RGB. Raises ``IndexError`` out of range."""
         return Image.fromarray(self._rendering(index).pixels)
 
     def labels(self, index: int) -> Labels:
-        """Maps (5, H, W) of objects, parts, materials, textures and colors. Raises ``IndexError`` out of range."""
+        """Return maps (5, H, W): objects, parts, materials, textures, colors. Raises ``IndexError`` out of range."""
         rendering = self._rendering(index)
         return Labels(rendering.maps.copy(), whole=(NUMBER[rendering.scene],))
 
     def image_name(self, index: int) -> str:
-        """Such as "street 000012". Raises ``IndexError`` out of range."""
+        """Return a name such as "street 000012". Raises ``IndexError`` out of range."""
         self._check(index)
         return f"{scene_name(self._seed, index)} {index:06d}"
 
     def fingerprint(self) -> str:
-        """A hash of all that the images depend on."""
+        """Return a hash of all that the images depend on."""
         text = f"scenes version={VERSION} count={self._count} size={self._size} seed={self._seed}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _rendering(self, index: int) -> Rendering:
-        """The scene at the index. The latest is remembered: image and labels are asked for in turn."""
+        """Return the scene at the index. The latest is remembered: image and labels are asked for in turn."""
         self._check(index)
         latest = self._latest
         if latest is None or latest[0] != index:
@@ -82,5 +103,5 @@ class Scenes:
             raise IndexError(f"scenes: index {index} is out of range for {self._count} images")
 
     def __getstate__(self) -> dict[str, Any]:
-        """The data set without the remembered scene, which is quickly made again."""
+        """Leave out the remembered scene, which is quickly painted again."""
         return {**self.__dict__, "_latest": None}

@@ -150,7 +150,9 @@ def test_directory_of_neither_kind(tmp_path, inside):
     for name in inside:
         (tmp_path / "data" / name).mkdir(parents=True)
     (tmp_path / "data").mkdir(exist_ok=True)
-    with pytest.raises(NetdissectError, match=r"neither a Broden directory .* nor a folder of masks") as caught:
+    with pytest.raises(
+        NetdissectError, match=r": neither .* nor a Broden directory \(.* nor a folder of masks \("
+    ) as caught:
         open_dataset(tmp_path / "data")
     assert str(tmp_path / "data") in str(caught.value)
 
