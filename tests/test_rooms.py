@@ -20,6 +20,8 @@ ROOMS = (
     "parallel",
     "progress",
     "storage",
+    "scenes",
+    "broden",
     "engine",
     "scenes",
     "concepts",

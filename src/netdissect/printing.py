@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.broden.building.builder import Build
+    from netdissect.broden.check import Checked
     from netdissect.compare import Alignment, Comparison
-    from netdissect.concepts.building.builder import Build
     from netdissect.concepts.census import Census
-    from netdissect.concepts.check import Checked
     from netdissect.experiments.rotation.curves import Curve
     from netdissect.experiments.series.series import Series
     from netdissect.networks.layers import LayerInfo

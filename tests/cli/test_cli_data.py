@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from netdissect import BrodenDataset
-from tests.concepts.building.other_source_files import write_folder, write_imagefolder
+from tests.broden.building.other_source_files import write_folder, write_imagefolder
 from tests.damage import cut
 
 

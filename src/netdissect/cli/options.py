@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from netdissect.cli.common import read_numbers, read_size
+from netdissect.concepts.kinds import describe_kinds
 
 if TYPE_CHECKING:
     from netdissect.networks.load import LoadedModel
@@ -131,9 +132,7 @@ class DissectOptions:
 
     data: Annotated[
         str,
-        typer.Option(
-            metavar="DATA", help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes."
-        ),
+        typer.Option(metavar="DATA", help=f"The dataset: {describe_kinds()}."),
     ] = "scenes"
     quantile: Annotated[
         float, typer.Option(help="Fraction of all positions at which a unit exceeds its threshold.")

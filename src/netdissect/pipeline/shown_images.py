@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from netdissect.concepts.base import ConceptDataset, checked_labels, listed_numbers
-from netdissect.concepts.census import concept_mask, pixels_at, place_table
+from netdissect.concepts.census import column_table, concept_mask, count_pixels
 from netdissect.engine.encoding import encode_masks
 from netdissect.engine.threads import all_cores
 from netdissect.inference.reader import Reader
@@ -69,13 +69,13 @@ class _Examples:
     def __init__(self, data: ConceptDataset, concepts: tuple[Concept, ...]) -> None:
         self._numbers = np.array([concept.number for concept in concepts], dtype=np.int64)
         place = {concept.number: at for at, concept in enumerate(concepts)}
-        self._place_of = place_table(data, np.array([place.get(concept.number, -1) for concept in data.concepts]))
+        self._place_of = column_table(data, np.array([place.get(concept.number, -1) for concept in data.concepts]))
         self._best: list[list[tuple[float, ConceptExample]]] = [[] for _ in concepts]
         self._least = np.full(len(concepts), -np.inf)  # by chance, the least that is kept
 
     def candidates(self, index: int, labels: Labels) -> list[tuple[float, ConceptExample]]:
         """Which of the image's concepts may be kept, by what is kept so far; threads may ask."""
-        pixels = pixels_at(labels, self._place_of, len(self._numbers))
+        pixels = count_pixels(labels, self._place_of, len(self._numbers))
         there = np.flatnonzero(pixels)
         chances = np.log1p(-np.random.default_rng(index).random(len(there))) / pixels[there]
         hopeful = chances > self._least[there]
