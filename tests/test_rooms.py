@@ -12,9 +12,9 @@ PACKAGE = Path(netdissect.__file__).parent
 #: From the top of the house to the bottom; `netdissect/__init__.py` and `__main__.py` are doors, not rooms.
 ROOMS = (
     "types",
-    "choices",
     "numbers",
     "registry",
+    "choices",
     "settings",
     "labels",
     "parallel",

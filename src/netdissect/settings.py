@@ -12,8 +12,9 @@ from typing import Any, TypedDict, TypeVar
 import attrs
 from attrs import frozen
 
-from netdissect.choices import ALIGNMENTS, CHANNELS, LAYOUTS, PRECISIONS, VALUE_RANGES
+from netdissect.choices import ALIGNMENTS, CHANNELS, CRITERIA, LAYOUTS, PRECISIONS, VALUE_RANGES
 from netdissect.numbers import chosen, real_number, whole, whole_number
+from netdissect.registry import Registry
 from netdissect.types import NetdissectError, nearest
 
 #: Seconds of work between commits: after a kill at most so much is done again.
@@ -27,14 +28,14 @@ _SettingsType = TypeVar("_SettingsType", bound="NetworkSettings")
 class Option:
     """The command's option for a setting, as far as it differs from the setting itself.
 
-    ``registry``, as ``module:name``, lists the names that the option takes; a ``hidden`` setting has no option.
+    The help lists the names of ``registry``. A ``hidden`` setting has no option.
     """
 
     flag: str | None = None
     metavar: str | None = None
     help: str | None = None
     default: Any = None
-    registry: str | None = None
+    registry: Registry | None = None
     hidden: bool = False
 
 
@@ -127,6 +128,7 @@ class NetworkSettings:
         converter=_optional(_layout),
         option=Option(
             metavar="nuhw|nhwu|ntu|nu",
+            help="Dimensions of layers' outputs: n images, u units, h w positions, t tokens. Default: inferred.",
         ),
     )
     size: tuple[int, int] | None = setting(
@@ -135,6 +137,7 @@ class NetworkSettings:
         converter=_optional(_size),
         option=Option(
             metavar="S|HxW",
+            help="Image pixels; images are squashed to it. Default: what the weights tell, or 224.",
         ),
     )
     mean: tuple[float, ...] | None = setting(
@@ -185,13 +188,14 @@ class NetworkSettings:
         converter=_optional(str),
         option=Option(
             default="auto",
-            help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.",
+            help="The device: cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.",
         ),
     )
     precision: str = setting(
         "float32",
         "float32, or bfloat16 or float16 for a faster pass of other results.",
         converter=chosen("precision", PRECISIONS),
+        option=Option(help="The number type: float32, or bfloat16 or float16 for a faster pass of other results."),
     )
 
     @classmethod
@@ -215,6 +219,14 @@ class NetworkSettings:
         if keywords:
             raise NetdissectError(f"settings are given already: leave out {', '.join(keywords)}")
         return settings
+
+    def changed(self) -> list[str]:
+        """Return the names of the settings that differ from their defaults.
+
+        >>> NetworkSettings(size=64).changed()
+        ['size']
+        """
+        return [field.name for field in attrs.fields(type(self)) if getattr(self, field.name) != field.default]
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings that a result follows from, as a run records them.
@@ -254,7 +266,7 @@ class Settings(NetworkSettings):
         converter=str,
         option=Option(
             help="How the agreement of masks with a concept is scored:",
-            registry="netdissect.results.criteria:CRITERIA",
+            registry=CRITERIA,
         ),
     )
     iou_threshold: float = setting(
@@ -291,7 +303,12 @@ class Settings(NetworkSettings):
             help="A class index without a concept, for a folder of masks; repeat for more.",
         ),
     )
-    limit: int | None = setting(None, "at most this many images, drawn by seed.", converter=_optional(whole("limit")))
+    limit: int | None = setting(
+        None,
+        "at most this many images, drawn by seed.",
+        converter=_optional(whole("limit")),
+        option=Option(help="At most this many images, drawn by --seed."),
+    )
     seed: int = setting(
         0,
         "the seed of limit, of scenes, of the images' order and, where the model is a name, of its random weights.",

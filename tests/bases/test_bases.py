@@ -5,12 +5,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from netdissect.pipeline.bases import Rotated
 from netdissect.results.words import layer_in_words
 from safetensors.numpy import save_file
 from torch import nn
 
 from netdissect import Concept, KeptActivations, LayerResult, NetdissectError, Result, dissect
+from netdissect.bases import Rotated
 from netdissect.concepts.base import Labels
 from netdissect.engine.basis import random_rotation
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall

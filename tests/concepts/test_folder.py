@@ -13,7 +13,7 @@ from torch import nn
 from netdissect import dissect
 from netdissect.concepts import ConceptDataset, FolderDataset
 from netdissect.concepts.files import read_image
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.damage import cut
 from tests.shared import SHARED

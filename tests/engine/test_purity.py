@@ -77,7 +77,7 @@ def test_the_engine_knows_tensors_alone():
         "def read():\n    import json",
         "from netdissect.concepts.base import ConceptDataset",
         "from netdissect import dissect",
-        "from netdissect.engine.view import View",
+        "from netdissect.bases import BasisView",
         "from pycocotools import mask",
         "from . import mask",
         "open('file')",

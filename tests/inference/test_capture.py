@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from netdissect.engine.capture import activation_maps, capture
 from PIL import Image
 from torch import nn
 
 from netdissect import dissect
+from netdissect.inference.capture import activation_maps, capture
 from netdissect.labels import Labels
 from netdissect.networks.layouts import Layout
 from netdissect.networks.running import StopForward, forward

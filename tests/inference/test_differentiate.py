@@ -4,12 +4,12 @@ from functools import partial
 
 import pytest
 import torch
-from netdissect.engine.batches import Preprocess
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.overrides import _get_current_function_mode_stack
 
+from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.load import load_model
 from netdissect.types import NetdissectError
 from netdissect.visualization import saliency

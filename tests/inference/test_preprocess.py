@@ -1,9 +1,8 @@
 """What a network is fed, chosen from what the caller says, what the weights tell, and ImageNet's."""
 
 import pytest
-from netdissect.engine.batches import Preprocess
-from netdissect.options import choose_preprocess
 
+from netdissect.inference.preprocess import Preprocess, choose_preprocess
 from netdissect.networks.expected import Expected
 from netdissect.types import NetdissectError
 

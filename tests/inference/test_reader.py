@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from netdissect.engine.batches import Preprocess, Reader
 from PIL import Image
 from torch import nn
 
 from netdissect import Concept, Labels, dissect
+from netdissect.inference.preprocess import Preprocess
+from netdissect.inference.reader import Reader
 from tests.planted import MemoryDataset
 
 MEANS = {"rgb": (0.4, 0.5, 0.6), "bgr": (0.6, 0.5, 0.4), "gray": (0.45,)}

@@ -6,10 +6,10 @@ import pstats
 
 import numpy as np
 import pytest
-from netdissect.engine.batches import Reader
 
 from netdissect import Concept, Result, Scenes, dissect
 from netdissect.concepts.base import Subset
+from netdissect.inference.reader import Reader
 from netdissect.labels import Labels
 from netdissect.measure import sample
 from netdissect.types import BadSampleError

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from netdissect.engine.batches import Preprocess, Reader
 from torch import nn
 
 from netdissect import dissect, open_dataset
 from netdissect.engine.alignment import alignment_of
 from netdissect.engine.mask import unit_masks
 from netdissect.engine.tally import Concepts
+from netdissect.inference.preprocess import Preprocess
+from netdissect.inference.reader import Reader
 from netdissect.measure import count
 from tests import reference
 from tests.measure.kept import kept_of

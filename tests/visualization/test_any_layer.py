@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from netdissect.engine.batches import Preprocess
-from netdissect.engine.view import View
-from netdissect.visualization.activations import activations_of
 
+from netdissect.bases import BasisView
+from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.layers import find_layers
 from netdissect.networks.load import load_model
 from netdissect.visualization import saliency
@@ -51,7 +50,7 @@ def look_at(model, layer, preprocess):
     """In all ways, at the last of its units, in the middle of its map."""
     images, (height, width) = noise(1, 3, *preprocess.size), (*layer.shape, 1, 1)[1:3]
     there = torch.tensor([layer.units - 1]), torch.tensor([[height // 2, width // 2]])
-    with activations_of(model, View(layer.name, layer), preprocess, torch.device("cpu")) as activations:
+    with activations_of(model, BasisView(layer.name, layer), preprocess, torch.device("cpu")) as activations:
         for way in (saliency.gradient, saliency.guided, project_back):
             assert way(activations, images, *there).isfinite().all(), layer.name
         excited = excite(activations, [layer.units - 1], Excitation(steps=1))

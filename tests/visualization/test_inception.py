@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from netdissect import Scenes, dissect
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.demo import DEMO_SIZE, demo_network
 from netdissect.networks.load import load_model
 from netdissect.types import NetdissectError

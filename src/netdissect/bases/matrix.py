@@ -60,10 +60,9 @@ class Matrix(Basis):
         >>> Matrix.of(np.eye(3)).matrix.shape
         (3, 3)
         """
-        from_file = isinstance(value, str | Path)
-        source = str(value) if from_file else "the basis"
-        array = _read_file(Path(value)) if from_file else value
-        return cls(_checked(array, source), Path(value).name if from_file else "a matrix", source)
+        if isinstance(value, str | Path):
+            return cls(_checked(_read_file(Path(value)), str(value)), Path(value).name, str(value))
+        return cls(_checked(value, "the basis"), "a matrix", "the basis")
 
     @classmethod
     def parse(cls, argument: str) -> "Matrix":

@@ -8,9 +8,13 @@ from netdissect.bases.base import Basis, Fitted, SharedWork
 from netdissect.bases.matrix import Product
 from netdissect.engine.basis import Rotation
 from netdissect.networks.layers import LayerInfo
-from netdissect.numbers import real_number, whole
+from netdissect.numbers import real_number, whole_number
 from netdissect.results.description import BasisDescription
 from netdissect.types import NetdissectError
+
+
+def _seed(value: int) -> int:
+    return whole_number(value, "seed of a rotation", least=0)
 
 
 def _amount(value: float | int) -> float:
@@ -33,7 +37,7 @@ class Rotated(Basis):
     kind = "rotation"
 
     amount: float = field(converter=_amount)
-    seed: int = field(default=0, converter=whole("seed of a rotation", least=0))
+    seed: int = field(default=0, converter=_seed)
 
     @classmethod
     def parse(cls, argument: str) -> "Rotated":

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from netdissect.bases.base import Basis, Fitted, SharedWork, Transform
-from netdissect.bases.registry import BasisChoice, read_bases
+from netdissect.bases.naming import BasisChoice, read_bases
 from netdissect.engine.field import Field
 from netdissect.networks.layers import LayerInfo
 from netdissect.results.description import LayerDescription
@@ -68,7 +68,8 @@ class BasisView:
         return LayerDescription(
             type=layer.type,
             shape=self.shape,
-            **layer.layout.plain(layer.output),
+            layout=layer.layout.name,
+            tokens_left_out=layer.layout.tokens_left_out(layer.output),
             align="stretch" if layer.field is None else align,
             field=layer.field,
             no_field=layer.no_field,

@@ -17,8 +17,8 @@ from netdissect.engine.histogram import Histogram
 from netdissect.engine.tally import Concepts, ImageConcepts, Overlap, Tally, count_overlap
 from netdissect.engine.threads import all_cores, one_thread_per_operation
 from netdissect.engine.top import TopImages
-from netdissect.measure.collect import CHUNK_SECONDS
 from netdissect.parallel import in_order
+from netdissect.settings import CHUNK_SECONDS
 from netdissect.storage import read_npz, write_npz
 from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
 

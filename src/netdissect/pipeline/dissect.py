@@ -12,6 +12,7 @@ import numpy as np
 from typing_extensions import Unpack
 
 from netdissect.bases import BasisChoice, choose_views
+from netdissect.choices import CRITERIA
 from netdissect.concepts import ConceptDataset
 from netdissect.engine.tally import Concepts
 from netdissect.inference.reader import Reader
@@ -24,7 +25,6 @@ from netdissect.pipeline.directory import check_directory, run_into
 from netdissect.pipeline.job import DissectionJob
 from netdissect.progress import progress_bar
 from netdissect.results import Result
-from netdissect.results.criteria import CRITERIA
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from netdissect.settings import Settings, SettingsKeywords, takes_settings
 from netdissect.types import NetdissectError, OnProgress

@@ -14,8 +14,8 @@ from netdissect.progress import progress_bar
 from netdissect.settings import NetworkKeywords, NetworkSettings, takes_settings
 from netdissect.storage import check_picture, write_picture
 from netdissect.types import NetdissectError
+from netdissect.visualization import Dreaming
 from netdissect.visualization.dreaming import dream as dream_image
-from netdissect.visualization.options import Dreaming
 from netdissect.visualization.pictures import picture_of, pixels_of
 
 

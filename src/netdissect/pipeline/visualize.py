@@ -66,7 +66,7 @@ def visualize(
     looks, given = choose_looks(looks) or VisualizationOptions(()), Settings.of(settings, options)
     if run is None:
         result = dissect(model, names, data, visualize=looks, settings=given, progress=progress)
-    elif foreign := [name for name in options if name not in OWN_SETTINGS]:
+    elif foreign := [name for name in given.changed() if name not in OWN_SETTINGS]:
         raise NetdissectError(f"with a run, its own options hold: leave out {', '.join(foreign)}")
     else:
         looker = _open_run(run if isinstance(run, Result) else Result.load(run), model, data, given)

@@ -21,7 +21,7 @@ Guided backpropagation follows the image there (Springenberg et al. 2015).
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from netdissect.visualization.activations import Activations
+from netdissect.inference.differentiate import Activations
 from netdissect.visualization.rules import deconvnet
 from netdissect.visualization.units import activations_at, differentiable
 

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from netdissect.inference.differentiate import Activations
 from netdissect.numbers import number_above, whole_number
 from netdissect.types import NetdissectError, OnProgress, no_progress
-from netdissect.visualization.activations import Activations
 from netdissect.visualization.parametrization import PARAMETRIZATIONS
 from netdissect.visualization.priors import contrast, similarity, total_variation
 from netdissect.visualization.robustness import draw_movements, moved

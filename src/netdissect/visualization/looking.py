@@ -7,14 +7,14 @@ from typing import TypeVar
 import torch
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
+from netdissect.bases import BasisView
 from netdissect.concepts.base import ConceptDataset
-from netdissect.engine.batches import Preprocess
-from netdissect.engine.view import View
+from netdissect.inference.differentiate import Activations, differentiating
+from netdissect.inference.runner import NetworkRunner
 from netdissect.results import LayerResult, Visualization
 from netdissect.types import OnProgress, no_progress, plain_text
-from netdissect.visualization.activations import Activations, activations_of
 from netdissect.visualization.crops import WHOLE, Box, Place, crop, marked, place_of, receptive_box
 from netdissect.visualization.deconvnet import project_back
 from netdissect.visualization.exemplars import Spot, level_spots, named_indices, top_spots
@@ -53,49 +53,39 @@ _GRADIENTS: Mapping[str, tuple[_Way, Callable[[Tensor], Image.Image]]] = {
 }
 
 
-def check_looks(
-    looks: VisualizationOptions,
-    model: nn.Module,
-    view: View,
-    preprocess: Preprocess,
-    device: torch.device,
-    batch_size: int,
-) -> None:
-    """Raises ``NetdissectError`` for a unit that is not there, and a layer without gradients where these are needed.
+def check_looks(looks: VisualizationOptions, runner: NetworkRunner, view: BasisView) -> None:
+    """Raise ``NetdissectError`` for a unit that does not exist, and a layer without gradients where methods need them.
 
     Asked before the work, with as many images as ``visualized`` takes at a time.
     """
     _check_named(looks, view)
     if looks.methods == ("top",):
         return
-    with activations_of(model, view, preprocess, device) as activations:
-        images = torch.zeros(min(_TOGETHER, batch_size), 3, *preprocess.size, device=device, requires_grad=True)
+    with differentiating(runner, view) as activations:
+        together = min(_TOGETHER, runner.settings.batch_size)
+        images = torch.zeros(together, 3, *runner.preprocess.size, device=runner.device, requires_grad=True)
         activations.gradient(activations(images).sum(), images)
 
 
 def visualized(
-    model: nn.Module,
-    view: View,
+    runner: NetworkRunner,
+    view: BasisView,
     layer: LayerResult,
     data: ConceptDataset,
-    preprocess: Preprocess,
     looks: VisualizationOptions,
-    *,
-    device: torch.device,
-    batch_size: int,
     on_progress: OnProgress = no_progress,
 ) -> LayerResult:
-    """``layer`` with pictures of its units: unit by unit, of each in the order of methods.
+    """Return ``layer`` with pictures of its units: unit by unit, of each in the order of methods.
 
-    ``layer`` is the result of ``view``, ``data`` and ``preprocess`` are what it follows from. At most ``batch_size``
-    images go through the network at a time. Raises ``NetdissectError`` for a layer that cannot be differentiated, and
-    what reading images raises.
+    ``layer`` is the result of ``view`` on ``data``. Raises ``NetdissectError`` for a layer that cannot be
+    differentiated, and what reading images raises.
     """
     _check_named(looks, view)
     units = looks.units_of(layer)
     made: dict[int, list[Visualization]] = {unit: [] for unit in units}
-    with activations_of(model, view, preprocess, device) as activations:
-        looker = _Looker(activations, layer, data, looks, min(_TOGETHER, batch_size), on_progress)
+    with differentiating(runner, view) as activations:
+        together = min(_TOGETHER, runner.settings.batch_size)
+        looker = _Looker(activations, layer, data, looks, together, on_progress)
         ways = {
             "top": looker.top,
             "deconvnet": looker.deconvnet,
@@ -108,7 +98,7 @@ def visualized(
     return replace(layer, visualizations=tuple(one for of_unit in made.values() for one in of_unit))
 
 
-def _check_named(looks: VisualizationOptions, view: View) -> None:
+def _check_named(looks: VisualizationOptions, view: BasisView) -> None:
     if not isinstance(looks.units, str):
         check_units(view, looks.units)
 

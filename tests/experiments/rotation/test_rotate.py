@@ -5,9 +5,9 @@ import statistics
 
 import numpy as np
 import pytest
-from netdissect.pipeline.bases import Rotated
 
 from netdissect import Concept, NetdissectError, Result, dissect, rotate
+from netdissect.bases import Rotated
 from netdissect.experiments.rotation.curves import Counted, Curve, rotation_curves
 from netdissect.experiments.rotation.page import write_rotation_page
 from netdissect.experiments.rotation.plot import draw_categories, draw_curve

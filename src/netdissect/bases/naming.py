@@ -1,4 +1,4 @@
-"""The bases by name, and the ways in which a caller names one."""
+"""The ways in which a caller names a basis."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,22 +9,8 @@ from torch import Tensor
 
 from netdissect.bases.base import Basis
 from netdissect.bases.matrix import Matrix
-from netdissect.registry import Registry
+from netdissect.choices import BASES
 from netdissect.types import NetdissectError
-
-#: Adding a basis takes a class in a file of its own, and a line here.
-BASES = Registry(
-    "basis",
-    [
-        (
-            "pca",
-            "netdissect.bases.components:PrincipalComponents",
-            "principal components, found by a pass of their own",
-        ),
-        ("rotation", "netdissect.bases.rotation:Rotated", "rotation:AMOUNT,SEED, a part of a random rotation"),
-        ("matrix", "netdissect.bases.matrix:Matrix", "the rows of a matrix in a .npy or .safetensors file"),
-    ],
-)
 
 #: A basis as a caller names it: None for the channels, a name, a file, a matrix whose rows are directions, an object.
 BasisChoice: TypeAlias = str | Path | np.ndarray | Tensor | Basis | None
