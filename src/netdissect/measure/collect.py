@@ -155,7 +155,8 @@ class _ViewMaps:
         if name not in self.gathered:
             self.gathered[name] = LayerStatistics.empty(shape.units, min(self.top_images, total), self.device)
         rank = threshold_rank(self.quantile, total * shape.height * shape.width)
-        self.gathered[name].update(held.images, maps, extremes, rank)
+        self.gathered[name].update(held.images, maps, extremes)
+        self.gathered[name].raise_bound(rank)
         held.peaks[name] = extremes.peaks[held.sampled]
         self._room -= maps.nbytes
         if self._room >= 0:

@@ -186,9 +186,9 @@ def _layer_result(
     quantile: float,
     iou_threshold: float,
 ) -> LayerResult:
-    tally, top, histogram = measured.tally, measured.top, measured.histogram
+    tally, top = measured.tally.compute(), measured.top
     taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
-    bin_start, bin_width, counts = histogram.merged(HISTOGRAM_BINS)
+    bins = measured.histogram.compute().merged(HISTOGRAM_BINS)
     arrays: dict[str, Any] = {
         "thresholds": measured.thresholds,
         "intersection": tally.intersection,
@@ -198,11 +198,11 @@ def _layer_result(
         "top_image": top.image[:, :taken],
         "top_activation": top.activation[:, :taken],
         "top_maps": measured.top_maps[:, :taken],
-        "histogram": counts,
-        "bin_start": bin_start,
-        "bin_width": bin_width,
-        "low": histogram.low,
-        "high": histogram.high,
+        "histogram": bins.counts,
+        "bin_start": bins.start,
+        "bin_width": bins.width,
+        "low": bins.low,
+        "high": bins.high,
         "peaks": measured.peaks,
     }
     return LayerResult(
