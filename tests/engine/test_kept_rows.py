@@ -13,12 +13,11 @@ from netdissect.engine.mask import unit_masks
 
 def masks_from_rows(maps, thresholds, bound, shape, whole):
     """Masks of every unit of one image, put together from the rows that were kept of it."""
-    height = maps.shape[1]
     rows = select_rows(maps[None], Extremes.of(maps[None]).row_peaks, bound, whole[None])
     times_lit = torch.zeros(len(maps), shape[0] * shape[1], dtype=torch.int64)
-    for lit in lit_pixels(rows.places, rows.values, thresholds[rows.places // height], height, shape):
-        unit = (rows.places // height)[lit.row][lit.cell]
-        times_lit.index_put_((unit, lit.first[lit.cell] + lit.pixel), torch.tensor(1), accumulate=True)
+    for lit in lit_pixels(rows, thresholds, shape):
+        unit = rows.unit[lit.row][lit.cell]
+        times_lit.index_put_((unit, lit.first[lit.cell] + lit.offset), torch.tensor(1), accumulate=True)
     assert times_lit.max() <= 1
     return (times_lit == 1).reshape(len(maps), *shape)
 
@@ -53,6 +52,10 @@ def test_values_are_those_that_exceed_the_bound_and_those_around_them():
     whole[1, 1] = True
     rows = select_rows(maps, Extremes.of(maps).row_peaks, bound, whole)
     assert rows.counts.tolist() == [3, 8]
-    assert rows.places.tolist() == [6 + 1, 6 + 2, 6 + 3, 0, 1, *range(6, 12)]
+    assert rows.height == 6
+    assert rows.image.tolist() == [0] * 3 + [1] * 8
+    assert rows.unit.tolist() == [1] * 3 + [0] * 2 + [1] * 6
+    assert rows.row.tolist() == [1, 2, 3, 0, 1, *range(6)]
+    assert rows.index.tolist() == [6 + 1, 6 + 2, 6 + 3, 0, 1, *range(6, 12)]
     assert rows.values.sum() == 2.0
     assert rows.needed.int().tolist() == [[0, 0, 1, 1]] * 3 + [[1, 1, 0, 0]] * 2 + [[1, 1, 1, 1]] * 6

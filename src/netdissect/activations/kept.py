@@ -108,11 +108,11 @@ class KeptActivations:
 
         Values that were not kept read as the unit's ``bound``, which none of them exceeds.
         """
-        counts, places, needed, kept = self._read_rows(layer, begin, end)
-        bound = self.gathered(layer).bound.numpy()
-        values = np.repeat(bound[places // self.layers[layer].height], needed.shape[1]).reshape(needed.shape)
+        counts, index, needed, kept = self._read_rows(layer, begin, end)
+        height, bound = self.layers[layer].height, self.gathered(layer).bound.numpy()
+        values = np.repeat(bound[index // height], needed.shape[1]).reshape(needed.shape)
         values.ravel()[np.flatnonzero(needed)] = kept  # several times faster than by the flags
-        return KeptRows(*map(torch.from_numpy, (counts, places, needed, values)))
+        return KeptRows(height, *map(torch.from_numpy, (counts, index, needed, values)))
 
     def map(self, layer: str, unit: int, image: int) -> Float32[np.ndarray, "h w"]:
         """A map; values that were not kept read as in ``rows``."""
@@ -120,9 +120,9 @@ class KeptActivations:
         if not 0 <= unit < shape.units:
             raise NetdissectError(f"{self.folder}: layer {layer} has units 0 to {shape.units - 1}, not {unit}")
         rows = self.rows(layer, image, image + 1)
-        begin, end = np.searchsorted(rows.places.numpy(), [unit * shape.height, (unit + 1) * shape.height])
+        begin, end = np.searchsorted(rows.unit.numpy(), [unit, unit + 1])
         found = np.full((shape.height, shape.width), self.gathered(layer).bound[unit], dtype=np.float32)
-        found[rows.places.numpy()[begin:end] - unit * shape.height] = rows.values.numpy()[begin:end]
+        found[rows.row.numpy()[begin:end]] = rows.values.numpy()[begin:end]
         return found
 
     def mask(
@@ -160,9 +160,8 @@ class KeptActivations:
             rank_of = np.full((end - begin, shape.units), -1)
             rank_of[image[here] - begin, unit[here]] = rank[here]
             rows = self.rows(layer, begin, end)
-            of_image = np.arange(end - begin).repeat(rows.counts.numpy())
-            of_unit, row = np.divmod(rows.places.numpy(), shape.height)
-            of_rank = rank_of[of_image, of_unit]
+            of_unit, row = rows.unit.numpy(), rows.row.numpy()
+            of_rank = rank_of[rows.image.numpy(), of_unit]
             shown = np.flatnonzero(of_rank >= 0)
             maps[of_unit[shown], of_rank[shown], row[shown]] = rows.values.numpy()[shown]
         return maps

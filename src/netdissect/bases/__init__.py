@@ -1,7 +1,7 @@
 """Bases of a layer's activation space: the directions, or features, that are dissected as its units.
 
-A basis is a class of its own, registered in ``choices.BASES``. It may be any function of the layer's maps, also one that
-a pass over the images fits first.
+A basis is a class of its own, registered in ``choices.BASES``. It may be any function of the layer's maps, also one
+that a pass over the images fits first.
 """
 
 from netdissect.bases.base import Basis, Transform

@@ -15,6 +15,7 @@ from netdissect.cli.options import (
     LayersOption,
     NetworkOptions,
     Only,
+    changed_options,
     takes_options,
 )
 from netdissect.printing import print_visualizations

@@ -163,7 +163,9 @@ class _Gatherer:
             maps = view(layer_maps)
             extremes = Extremes.of(maps)
             check_usable(view.name, maps, extremes, self._image_name)
-            self._statistics(view).update(batch.images, maps, extremes, self._rank(view))
+            statistics = self._statistics(view)
+            statistics.update(batch.images, maps, extremes)
+            statistics.raise_bound(self._rank(view))
             batch.peaks[view.name] = extremes.peaks[batch.sampled]
             self.holder.hold(view.name, maps, extremes, own=maps is not layer_maps)
 

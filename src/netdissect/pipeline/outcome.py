@@ -32,9 +32,9 @@ def layer_results(
 def _layer_result(
     name: str, measurement: Measurement, sample: tuple[str, ...], concepts: Concepts, settings: Settings
 ) -> LayerResult:
-    tally, top, histogram = measurement.tally, measurement.top, measurement.histogram
+    tally, top = measurement.tally.compute(), measurement.top
     taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
-    bin_start, bin_width, counts = histogram.merged(HISTOGRAM_BINS)
+    bins = measurement.histogram.compute().merged(HISTOGRAM_BINS)
     arrays: dict[str, Any] = {
         "thresholds": measurement.thresholds,
         "intersection": tally.intersection,
@@ -44,11 +44,11 @@ def _layer_result(
         "top_image": top.image[:, :taken],
         "top_activation": top.activation[:, :taken],
         "top_maps": measurement.top_maps[:, :taken],
-        "histogram": counts,
-        "bin_start": bin_start,
-        "bin_width": bin_width,
-        "low": histogram.low,
-        "high": histogram.high,
+        "histogram": bins.counts,
+        "bin_start": bins.start,
+        "bin_width": bins.width,
+        "low": bins.low,
+        "high": bins.high,
         "peaks": measurement.peaks,
     }
     return LayerResult(
