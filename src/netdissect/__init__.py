@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netdissect.activations import KeptActivations
+    from netdissect.compare.comparison_page import write_comparison
     from netdissect.concepts import BrodenDataset, ConceptDataset, FolderDataset, Scenes, open_dataset
     from netdissect.experiments.rotation.rotate import rotate
     from netdissect.experiments.series.series import Series
@@ -51,6 +52,7 @@ _HOMES = {
     "open_dataset": "netdissect.concepts",
     "rotate": "netdissect.experiments.rotation.rotate",
     "visualize": "netdissect.pipeline.visualize",
+    "write_comparison": "netdissect.compare.comparison_page",
     "write_report": "netdissect.report",
 }
 
@@ -78,6 +80,7 @@ __all__ = [
     "open_dataset",
     "rotate",
     "visualize",
+    "write_comparison",
     "write_report",
 ]
 

@@ -108,7 +108,7 @@ def print_alignment(alignment: "Alignment") -> None:
     """What became of units, how far both sides agree, and where they differ most."""
     told = alignment.summary()
     layers = " and ".join(dict.fromkeys([alignment.before, alignment.after]))
-    print(f"{layers}, by {alignment.by}: {told['pairs']} pairs of units, IoU > {alignment.iou_threshold:g}\n")
+    print(f"{layers}, by {alignment.match}: {told['pairs']} pairs of units, IoU > {alignment.iou_threshold:g}\n")
     for note in alignment.notes:
         print(f"note: {note}")
     print(", ".join(f"{what} {count}" for what, count in alignment.became.items()))

@@ -111,7 +111,7 @@ def test_a_renumbered_copy_is_found_by_its_activations():
         sample=[f"image {place}" for place in shown] + ["elsewhere"],
         peaks=np.vstack([after.peaks[shown] + noise, np.full((1, 9), 99.0)]),
     )
-    alignment = align(before, after, by="activations")
+    alignment = align(before, after, match="activations")
     assert alignment.images == 27
     assert order[alignment.pairs["unit_after"]].tolist() == list(range(9))
     assert alignment.became["changed"] == alignment.became["gained"] == alignment.became["lost"] == 0
@@ -132,7 +132,7 @@ def test_a_network_with_its_units_renumbered_is_recognized(tmp_path):
     for name, network, seed in (("a", Recall(maps), 0), ("b", Recall(2 * maps[:, order]), 1)):
         dissect(network, "maps", data, out=tmp_path / name, seed=seed, batch_size=7, **options)
     before, after = (Result.load(tmp_path / name)["maps"] for name in "ab")
-    alignment = align(before, after, by="activations")
+    alignment = align(before, after, match="activations")
     assert order[alignment.pairs["unit_after"]].tolist() == list(range(5))
     assert alignment.pairs["correlation"].to_numpy() == pytest.approx(1)
     assert alignment.pairs["iou_difference"].abs().max() == 0
@@ -146,7 +146,7 @@ def test_no_other_matching_correlates_more(seed, units, others, images):
         random_labels(random, count, sample=names(images), peaks=random.integers(0, 3, (images, count)))
         for count in (units, others)
     ]
-    alignment = align(*sides, by="activations")
+    alignment = align(*sides, match="activations")
     table = np.zeros((units, others))
     for one, other in itertools.product(range(units), range(others)):
         columns = sides[0].peaks[:, one].tolist(), sides[1].peaks[:, other].tolist()
@@ -170,17 +170,17 @@ def test_what_cannot_be_compared_is_told_in_a_line():
     layer = random_labels(random, 3, sample=names(4), peaks=peaks)
     cases = [
         (random_labels(random, 4), {}, "layer conv has 3 units before, conv 4 after"),
-        (random_labels(random, 3), {"by": "activations"}, "layer conv after: no maximal responses are known"),
+        (random_labels(random, 3), {"match": "activations"}, "layer conv after: no maximal responses are known"),
         (random_labels(random, 3, iou_threshold=0.1), {}, "above an IoU of 0.04 before and 0.1 after"),
-        (layer, {"by": "names"}, "matched by units or by activations, not by 'names'"),
+        (layer, {"match": "names"}, "matched by units or by activations, not by 'names'"),
         (
             random_labels(random, 3, sample=["a", "b", "c", "image 3"], peaks=peaks),
-            {"by": "activations"},
+            {"match": "activations"},
             "kept of 4 and 4 images, 1 of them the same",
         ),
         (
             random_labels(random, 3, sample=["a", "b", "c", "d"], peaks=peaks),
-            {"by": "activations"},
+            {"match": "activations"},
             "kept of 4 and 4 images, none of them the same",
         ),
     ]
@@ -203,4 +203,4 @@ def test_published_tables_are_compared():
     assert became["kept"] + became["changed"] + became["gained"] == 118
     assert became["kept"] + became["changed"] + became["lost"] == imagenet.summary()["by_label"]["detectors"]
     with pytest.raises(NetdissectError, match="no maximal responses are known, as of all published tables"):
-        align(imagenet, places, by="activations")
+        align(imagenet, places, match="activations")

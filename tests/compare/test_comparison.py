@@ -2,12 +2,18 @@
 
 import dataclasses
 import json
+from inspect import signature
+from typing import get_type_hints
 
+import numpy as np
 import pytest
 
-from netdissect import Concept, NetdissectError
+from netdissect import Concept, NetdissectError, write_comparison
 from netdissect.compare import align_results, compare_networks, match_layers
+from netdissect.compare.alignment import MATCHINGS
+from netdissect.compare.comparison_page import ComparisonKeywords
 from netdissect.compare.comparison_plot import plot_networks
+from netdissect.compare.matching import Matching
 from netdissect.results import read_table, write_table
 from tests.compare.results import CONCEPTS, result_with
 from tests.shared import SHARED, needs_shared
@@ -201,7 +207,7 @@ def test_units_followed_from_one_to_the_other(places, objects, tmp_path, run):
         tables[name] = tmp_path / f"{name}.csv"
         write_table(result, "conv", tables[name])
     out = tmp_path / "page"
-    arguments = (tables["before"], tables["after"], "--align", "units", "--out", out)
+    arguments = (tables["before"], tables["after"], "--match", "units", "--out", out)
     status, printed, _ = run("compare", *arguments, "--json")
     assert status == 0
     (alignment,) = json.loads(printed)["alignments"]
@@ -217,14 +223,14 @@ def test_units_followed_from_one_to_the_other(places, objects, tmp_path, run):
         ([tables["after"], tables["after"]], "units", "name two, not 3"),
         ([], "units", "name two, not 1"),
     ):
-        status, _, errors = run("compare", tables["before"], *others, "--align", way, "--out", tmp_path / "no")
+        status, _, errors = run("compare", tables["before"], *others, "--match", way, "--out", tmp_path / "no")
         assert status == 2 and complaint in errors and errors.count("\n") == 1
     assert not (tmp_path / "no").exists()
 
 
 def test_alignments_say_what_speaks_against_them(places):
-    def notes(by="units", **changes):
-        (alignment,) = align_results([places, result_with("other", {}, {}, {}, {}, **changes)], by=by)
+    def notes(match="units", **changes):
+        (alignment,) = align_results([places, result_with("other", {}, {}, {}, {}, **changes)], match=match)
         assert alignment.summary()["notes"] == list(alignment.notes)
         return alignment.notes
 
@@ -250,3 +256,53 @@ def test_which_layers_belong_together(places):
     assert match_layers(with_layers("a", "x"), with_layers("b", "y"), ["x", "b"]) == [("x", "b")]
     with pytest.raises(NetdissectError, match="no layer in common: a, x before, b after"):
         match_layers(with_layers("a", "x"), with_layers("b"))
+
+
+def test_the_former_name_of_match(places, tmp_path, run):
+    write_table(places, "conv", tmp_path / "places.csv")
+    arguments = ("compare", tmp_path / "places.csv", tmp_path / "places.csv", "--out", tmp_path / "page", "--json")
+    status, printed, errors = run(*arguments, "--align", "units")
+    assert status == 0 and "--align is called --match now" in errors
+    expected = run(*arguments, "--match", "units")[1]
+    assert json.loads(printed)["alignments"] == json.loads(expected)["alignments"]
+    assert "--align" not in run("compare", "--help")[1]
+    status, _, errors = run(*arguments, "--align", "names")
+    assert status == 2 and "not by 'names'" in errors
+
+
+def test_the_page_from_python(places, tmp_path):
+    write_table(places, "conv", tmp_path / "places.csv")
+    write_table(result_with("after", {"sky": 30}, {"sky": 30}, {}, {"red": 20}), "conv", tmp_path / "after.csv")
+    places, after = (read_table(tmp_path / f"{name}.csv") for name in ("places", "after"))
+    options = {"groups": {"mine": ["after"]}, "concepts": ["car"], "match": "units"}
+    written = write_comparison([places, after], tmp_path / "page", **options)
+    assert written.page == tmp_path / "page" / "index.html" and written.page.is_file()
+    assert json.loads((tmp_path / "page" / "data.json").read_text()) == written.plain()
+    assert written.comparison.networks[0].group == "mine"
+    assert [alignment.match for alignment in written.alignments] == ["units"]
+    assert "alignments" not in write_comparison([places], tmp_path / "page").plain()
+    with pytest.raises(NetdissectError, match="no result has a concept 'bus'"):
+        write_comparison([places], tmp_path / "other", concepts=["bus"])
+    with pytest.raises(NetdissectError, match="units are matched by units or by activations"):
+        write_comparison([places, after], tmp_path / "other", match="names")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_way_to_match_units_is_registered(places):
+    def reversed_units(before, after):
+        units = np.arange(before.unit_count)
+        return Matching(units, units[::-1].copy(), np.full(len(units), np.nan))
+
+    with MATCHINGS.registered("reversed", reversed_units):
+        (alignment,) = align_results([places, places], match="reversed")
+        assert alignment.pairs["unit_after"].tolist() == [3, 2, 1, 0]
+        with pytest.raises(NetdissectError, match="by units or by activations or by reversed"):
+            align_results([places, places], match="names")
+    with pytest.raises(NetdissectError, match="not by 'reversed'"):
+        align_results([places, places], match="reversed")
+
+
+def test_keywords_for_editors_are_those_of_the_function():
+    hints = get_type_hints(compare_networks)
+    keywords = {name: hints[name] for name in signature(compare_networks).parameters if name != "results"}
+    assert get_type_hints(ComparisonKeywords) == keywords

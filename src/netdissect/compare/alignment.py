@@ -1,8 +1,9 @@
-"""Units before and after: of each pair, both labels and what became of the detector.
+"""Alignment of units before and after: for each pair both labels, and what became of the detector.
 
-Before and after fine-tuning, of two networks, of our result and a published one: whatever is compared, the first is
-*before*, the second *after*. A unit's label is its best concept over all categories, and it is a detector if the IoU
-with that one exceeds the cut: what counts as "by label". Labels are the same if category and name are.
+The first of two results is called *before*, the second *after*, whether they are of a network and its fine-tuned
+version, of two networks, or a run and a published table. A unit's label is its best concept over all categories. The
+unit is a detector if its IoU with the label exceeds the cut, as in counts by label. Two labels are the same if both
+category and name are.
 """
 
 import dataclasses
@@ -15,15 +16,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netdissect.compare.matching import match_by_activations, match_by_number, match_layers
+from netdissect.compare.matching import Matching, match_layers
+from netdissect.registry import Registry
 from netdissect.results import LayerResult, Result
 from netdissect.types import NetdissectError
 
-#: How units are matched.
-MATCHED_BY = {"units": match_by_number, "activations": match_by_activations}
+#: Ways to match units of two layers.
+MATCHINGS = Registry(
+    "matching",
+    [
+        ("units", "netdissect.compare.matching:match_by_number", "by number"),
+        ("activations", "netdissect.compare.matching:match_by_activations", "by correlation of maximal responses"),
+    ],
+)
 
-#: What may become of a unit: a detector of the same concept on both sides, of another one after, a detector after
-#: alone, before alone, or on neither side.
+#: Fates of a unit: a detector of the same concept on both sides, of another concept after, a detector after alone,
+#: before alone, or on neither side.
 BECAME = ("kept", "changed", "gained", "lost", "neither")
 
 #: The columns of a table of pairs.
@@ -43,24 +51,24 @@ PAIR_COLUMNS = (
     "correlation",
 )
 
-#: So many of the pairs whose IoU differs most stand in a summary.
+#: The number of pairs in a summary, those whose IoU differs most.
 LARGEST = 20
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Alignment:
-    """Units of the layer called ``before`` beside those of ``after``, counted at one cut.
+    """Units of the layer called ``before`` beside units of the layer ``after``, counted at one cut.
 
-    ``by`` is one of ``MATCHED_BY``. ``pairs`` has a row per pair of units (``PAIR_COLUMNS``), by unit before. A unit
-    whose mask overlaps no concept has no label, and an IoU of 0. ``iou_difference`` is after less before;
-    ``correlation`` that of the maximal responses to ``images`` images, or NaN where units go by number. Units of the
-    wider layer that nothing is matched with are ``unmatched_before`` or ``unmatched_after``. ``notes`` say what speaks
-    against comparing the two at all.
+    ``match`` is one of ``MATCHINGS``. ``pairs`` has a row per pair of units (``PAIR_COLUMNS``), by unit before. A unit
+    whose mask overlaps no concept has no label, and an IoU of 0. ``iou_difference`` is after less before.
+    ``correlation`` is of the maximal responses to ``images`` images, NaN where units are matched by number. Units of a
+    wider layer that are left over are ``unmatched_before`` or ``unmatched_after``. ``notes`` are reasons against
+    comparing the two layers at all.
     """
 
     before: str
     after: str
-    by: str
+    match: str
     iou_threshold: float
     pairs: pd.DataFrame
     images: int = 0
@@ -69,28 +77,28 @@ class Alignment:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Alignment {self.before} and {self.after}, by {self.by}: {len(self.pairs)} pairs>"
+        return f"<Alignment {self.before} and {self.after}, by {self.match}: {len(self.pairs)} pairs>"
 
     @cached_property
     def became(self) -> dict[str, int]:
-        """How many of the pairs became what."""
+        """The number of pairs per fate (``BECAME``)."""
         counts = self.pairs["became"].value_counts()
-        return {what: int(counts.get(what, 0)) for what in BECAME}
+        return {fate: int(counts.get(fate, 0)) for fate in BECAME}
 
     @cached_property
     def flows(self) -> dict[tuple[str | None, str | None], int]:
-        """How many pairs go from a category to another one: that of a detector's label, None where there is none."""
+        """The number of pairs per category before and after, None where the unit is no detector."""
         return dict(Counter(zip(self._categories("before"), self._categories("after"), strict=True)))
 
     def departures(self, count: int | None = None) -> pd.DataFrame:
-        """The pairs whose IoU differs most, first; ``count`` of them, or all."""
+        """Return the pairs by the difference of their IoU, the largest first; ``count`` of them, or all."""
         order = (-self.pairs["iou_difference"].abs()).argsort(kind="stable")
         return self.pairs.iloc[order[:count]].reset_index(drop=True)
 
     def summary(self) -> dict[str, Any]:
-        """What became of the units, and how far both sides agree, as plain data; None for what is not defined.
+        """Return what became of the units, and how far both sides agree, as plain data; None where not defined.
 
-        Agreement is the share of pairs with the same label among those with a label on both sides, and among those
+        Agreement is the share of pairs with the same label, among pairs with a label on both sides, and among pairs
         that are detectors on both sides. IoUs are compared over all pairs.
         """
         pairs = self.pairs
@@ -100,7 +108,7 @@ class Alignment:
         return {
             "before": self.before,
             "after": self.after,
-            "align": self.by,
+            "align": self.match,
             "notes": list(self.notes),
             "iou_threshold": self.iou_threshold,
             "pairs": len(pairs),
@@ -126,28 +134,28 @@ class Alignment:
         }
 
     def _categories(self, side: str) -> list[str | None]:
-        """Of each pair the category of the detector on one side, or None."""
+        """Return the category of each pair's detector on one side, None where the unit is no detector."""
         labels = self.pairs[[f"category_{side}", f"is_detector_{side}"]]
         return [str(category) if detector else None for category, detector in labels.itertuples(index=False)]
 
 
 def align(
-    before: LayerResult, after: LayerResult, *, by: str = "units", iou_threshold: float | None = None
+    before: LayerResult, after: LayerResult, *, match: str = "units", iou_threshold: float | None = None
 ) -> Alignment:
-    """Follows each unit of a layer from before to after.
+    """Follow each unit of a layer from before to after.
 
     Args:
-        before: one layer.
-        after: the other.
-        by: ``units``, unit ``i`` and unit ``i``, or ``activations``, the one-to-one matching of greatest total
-            correlation of maximal responses, for layers whose numbering has nothing to do with one another.
-        iou_threshold: the cut at which both are counted. None: their own.
+        before: the first layer.
+        after: the second layer.
+        match: ``units`` matches unit ``i`` with unit ``i``; ``activations`` finds the one-to-one matching of greatest
+            total correlation of maximal responses, for layers whose unit numbers are unrelated.
+        iou_threshold: the cut at which both layers are counted. None: their own.
 
     Raises:
-        NetdissectError: units that cannot be matched so; cuts that differ, where none is given.
+        NetdissectError: units that cannot be matched this way; cuts that differ, if none is given.
     """
-    if by not in MATCHED_BY:
-        raise NetdissectError(f"units are matched by {' or by '.join(MATCHED_BY)}, not by {by!r}")
+    if match not in MATCHINGS:
+        raise NetdissectError(f"units are matched by {' or by '.join(MATCHINGS)}, not by {match!r}")
     if iou_threshold is None:
         iou_threshold = before.iou_threshold
         if after.iou_threshold != iou_threshold:
@@ -155,7 +163,7 @@ def align(
                 f"detectors are those above an IoU of {iou_threshold:g} before and {after.iou_threshold:g} after: "
                 "choose one cut for both"
             )
-    matching = MATCHED_BY[by](before, after)
+    matching: Matching = MATCHINGS[match](before, after)
     sides = [
         layer.counted_at(iou_threshold).labels_by_unit.iloc[units].add_suffix(f"_{side}").reset_index(drop=True)
         for layer, units, side in ((before, matching.before, "before"), (after, matching.after, "after"))
@@ -167,7 +175,7 @@ def align(
     return Alignment(
         before.layer,
         after.layer,
-        by,
+        match,
         iou_threshold,
         pairs[list(PAIR_COLUMNS)],
         matching.images,
@@ -177,34 +185,35 @@ def align(
 
 
 def align_results(
-    results: Sequence[Result], *, layers: Sequence[str] = (), by: str = "units", iou_threshold: float | None = None
+    results: Sequence[Result], *, layers: Sequence[str] = (), match: str = "units", iou_threshold: float | None = None
 ) -> list[Alignment]:
-    """Follows units from the first to the second of two results, in each layer of ``layers`` that belong together.
+    """Follow units from the first to the second of two results, in each pair of ``layers`` that belong together.
 
-    Raises ``NetdissectError`` as ``align`` and ``match_layers`` do, and if there are not two.
+    Raises ``NetdissectError`` as ``align`` and ``match_layers`` do, and for any other number of results than two.
     """
     if len(results) != 2:
         raise NetdissectError(f"units are followed from one result to another: name two, not {len(results)}")
     before, after = results
     return [
         dataclasses.replace(
-            align(before[here], after[there], by=by, iou_threshold=iou_threshold),
-            notes=tuple(_differences(before, here, after, there, by)),
+            align(before[here], after[there], match=match, iou_threshold=iou_threshold),
+            notes=tuple(_differences((before, here), (after, there), match)),
         )
         for here, there in match_layers(before, after, layers)
     ]
 
 
-def _differences(before: Result, here: str, after: Result, there: str, by: str) -> Iterator[str]:
-    """What makes units of the two hard to compare, a line each."""
+def _differences(first: tuple[Result, str], second: tuple[Result, str], match: str) -> Iterator[str]:
+    """Yield a line for each reason why units of two layers are hard to compare."""
+    (before, here), (after, there) = first, second
     quantiles = before[here].quantile, after[there].quantile
     if quantiles[0] != quantiles[1]:
         yield f"masks are of other sizes: a quantile of {quantiles[0]:g} before, of {quantiles[1]:g} after"
     if before.dataset_id != after.dataset_id:
         datasets = [result.description.data.name for result in (before, after)]
-        told = f"{datasets[0]} before, {datasets[1]} after" if len({*datasets}) > 1 else f"both called {datasets[0]}"
-        yield f"measured on other images or labels: {told}"
-        if by == "activations":
+        names = f"{datasets[0]} before, {datasets[1]} after" if len({*datasets}) > 1 else f"both called {datasets[0]}"
+        yield f"measured on other images or labels: {names}"
+        if match == "activations":
             yield "images count as the same where their names are"
     known = [result.basis_of(layer) for result, layer in ((before, here), (after, there))]
     bases = ["channels" if basis is None else basis.words for basis in known]
@@ -213,7 +222,11 @@ def _differences(before: Result, here: str, after: Result, there: str, by: str) 
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as plain data, by column, None for what is missing."""
+    """Return rows as plain data by column, None for missing values.
+
+    >>> plain_rows(pd.DataFrame({"unit": [0], "concept": [None]}))
+    [{'unit': 0, 'concept': None}]
+    """
     return [
         {str(name): None if pd.isna(value) else value for name, value in row.items()}
         for row in table.to_dict("records")
@@ -227,7 +240,7 @@ def _became(pairs: pd.DataFrame) -> np.ndarray:
 
 
 def _same_label(pairs: pd.DataFrame) -> np.ndarray:
-    """Whether both have a label and it is the same: category and name."""
+    """Return for each pair whether both units have a label, and the same one: category and name."""
     same = [pairs[f"{part}_before"].eq(pairs[f"{part}_after"]) for part in ("category", "concept")]
     return (same[0] & same[1]).fillna(False).to_numpy(bool)
 
@@ -238,7 +251,7 @@ def _agreement(pairs: pd.DataFrame) -> dict[str, Any]:
 
 
 def _pearson(before: np.ndarray, after: np.ndarray) -> float | None:
-    """None where it is not defined: of fewer than two, or where one side does not vary."""
+    """Return the correlation; None if there are fewer than two pairs, or if one side is constant."""
     if len(before) < 2 or np.ptp(before) == 0 or np.ptp(after) == 0:
         return None
     return float(np.corrcoef(before, after)[0, 1])

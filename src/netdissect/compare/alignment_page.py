@@ -1,4 +1,4 @@
-"""Units before and after, as sections of a page."""
+"""The sections of a page about an alignment: units before and after."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table, Un
 from netdissect.results import Result
 from netdissect.types import sorted_categories
 
-#: Pairs whose images are shown, at most.
+#: The largest number of pairs whose images are shown.
 _MOST_SHOWN = 200
 
-#: What became of a unit, in words.
+#: The fates of a unit, in words.
 _IN_WORDS = {
     "kept": "detectors of the same concept before and after",
     "changed": "detectors of another concept after",
@@ -26,10 +26,10 @@ _IN_WORDS = {
 
 
 def alignment_sections(before: Result, after: Result, alignment: Alignment, *, files: str = "units") -> list[Section]:
-    """What became of the units of a layer: counts, figures, tables, and the top images of both sides side by side.
+    """Return sections about the units of a layer: counts, figures, tables, and the top images of both sides.
 
-    ``before`` and ``after`` hold the layers that were aligned, or tables without images in their place. The names of
-    files begin with ``files``: another for each alignment on a page.
+    ``before`` and ``after`` hold the layers that were aligned. The names of files begin with ``files``, which differs
+    between the alignments of a page.
     """
     names = [f"before: {before.name}", f"after: {after.name}"]
     layers = " and ".join(dict.fromkeys([alignment.before, alignment.after]))
@@ -70,7 +70,7 @@ def alignment_sections(before: Result, after: Result, alignment: Alignment, *, f
 
 def _how_matched(before: Result, after: Result, alignment: Alignment) -> str:
     how = "Unit i before is beside unit i after."
-    if alignment.by == "activations":
+    if alignment.match == "activations":
         how = (
             f"Units are matched one to one, so that the correlation of their maximal responses to {alignment.images} "
             "images is greatest in sum."
@@ -85,7 +85,7 @@ def _how_matched(before: Result, after: Result, alignment: Alignment) -> str:
 
 
 def _left_over(alignment: Alignment) -> str:
-    """Of which units nothing is said, since the other layer is narrower."""
+    """Return a line on the units that are left over, since the other layer is narrower."""
     sides = ((alignment.unmatched_before, "before"), (alignment.unmatched_after, "after"))
     return " ".join(
         f"Matched with nothing, units {side}: {', '.join(map(str, units))}." for units, side in sides if units
@@ -96,22 +96,22 @@ def _counts(alignment: Alignment, files: str) -> Table:
     summary = alignment.summary()
     agreement, iou, correlation = summary["agreement"], summary["iou"], summary["correlation"]
     rows: list[tuple[str, Cell]] = [("pairs of units", summary["pairs"])]
-    rows += [(f"{what}: {_IN_WORDS[what]}", count) for what, count in alignment.became.items()]
-    for which, pairs in agreement.items():
-        rows.append((f"pairs that are {which.replace('_', ' ')}", pairs["pairs"]))
+    rows += [(f"{fate}: {_IN_WORDS[fate]}", count) for fate, count in alignment.became.items()]
+    for kind, pairs in agreement.items():
+        rows.append((f"pairs that are {kind.replace('_', ' ')}", pairs["pairs"]))
         rows.append(("of these, with the same label", pairs["same"]))
         rows.append(("of these, with the same label, as a share", pairs["share"]))
     rows.append(("IoU before and after: correlation, over all pairs (0 where there is no label)", iou["correlation"]))
     rows.append(("IoU after less before: mean, over all pairs", iou["mean_difference"]))
     rows.append(("the same: mean of the absolute difference", iou["mean_absolute_difference"]))
-    if alignment.by == "activations":
+    if alignment.match == "activations":
         rows.append(("correlation of responses of a pair: mean", correlation["mean"]))
         rows.append(("correlation of responses of a pair: median", correlation["median"]))
     return Table(f"{files}-counts", "What became of the units, and how far both sides agree", ["", "value"], rows)
 
 
 def _flows(alignment: Alignment, files: str) -> Table:
-    """Categories before in rows, after in columns."""
+    """Return a table of flows, with categories before in rows and after in columns."""
     flows = alignment.flows
     categories = [*sorted_categories({name for flow in flows for name in flow if name is not None}), None]
     rows: list[list[Cell]] = [
@@ -126,14 +126,14 @@ def _category(name: str | None) -> str:
 
 
 def _pairs(name: str, caption: str, pairs: pd.DataFrame) -> Table:
-    """A row per pair, without what follows from the rest or is nowhere known."""
+    """Return a table with a row per pair, without columns that follow from others or that are empty."""
     columns = [name for name in PAIR_COLUMNS if not name.startswith("is_detector") and pairs[name].notna().any()]
     rows = [[row[column] for column in columns] for row in plain_rows(pairs)]
     return Table(name, caption, [column.replace("_", " ").replace("iou", "IoU") for column in columns], rows)
 
 
 def _gallery(before: Result, after: Result, alignment: Alignment, names: Sequence[str]) -> Gallery:
-    """What changed, was gained or lost first, by how much the IoU differs; then what was kept."""
+    """Return the detectors: first changed, gained and lost ones by the difference of their IoU, then those kept."""
     pairs = alignment.departures()
     pairs = pairs[pairs["became"] != "neither"]
     rows = plain_rows(pairs.sort_values("became", key=lambda became: became == "kept", kind="stable"))
@@ -160,7 +160,7 @@ def _heading(row: dict[str, Any]) -> str:
 
 
 def _counted_at(result: Result, layer: str, iou_threshold: float) -> Result:
-    """The result with the detectors of a layer counted as in the alignment: cards tell which units are some."""
+    """Return the result with a layer counted at the cut of the alignment, since cards mark detectors."""
     recounted = result[layer].counted_at(iou_threshold)
     if recounted is result[layer]:
         return result

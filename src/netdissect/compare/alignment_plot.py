@@ -1,6 +1,7 @@
-"""What became of units, drawn with matplotlib."""
+"""Figures of an alignment, drawn with matplotlib."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,10 +15,10 @@ from netdissect.results import category_colors
 from netdissect.results.plot import plain_label
 from netdissect.types import sorted_categories
 
-#: The color of units that are no detectors.
+#: The color of units that are not detectors.
 _NO_DETECTOR = "#b0b0b0"
 
-#: Colors and markers of what became of a unit, told apart by the color-blind too.
+#: Colors and markers by fate, which color-blind readers can tell apart.
 _BECAME_STYLES = {
     "kept": ("#0072b2", "o"),
     "changed": ("#e69f00", "D"),
@@ -26,21 +27,41 @@ _BECAME_STYLES = {
     "neither": (_NO_DETECTOR, "s"),
 }
 
-#: The height of the flow figure, where all units together are 1 high: of the gaps between categories, and of a line.
+#: Heights of the gaps between categories and of a line of text; all units together are 1 high.
 _GAP, _LINE = 0.035, 0.05
 
-#: Where the columns of categories are, how wide, and how much room for their names is beside them.
+#: Positions of the columns of categories, their width, and the room for names beside them.
 _LEFT, _RIGHT, _WIDTH, _MARGIN = 0.0, 1.0, 0.035, 0.42
 
-#: Longer names of results are cut off.
+#: The number of characters of a result's name that are shown.
 _LONGEST = 40
 
 
-def flow_figure(alignment: Alignment, before: str = "before", after: str = "after") -> Figure:
-    """Which category the detectors of each category went to: bands as high as their units are many.
+@dataclass(frozen=True)
+class _Column:
+    """The categories of one side, at ``x``: their counts, and the upper edge of each that has units."""
 
-    Categories before are on the left, after on the right, under these headings; bands have the color of the category
-    before, and their numbers where these fit in.
+    x: float
+    outwards: int
+    counts: dict[str | None, int]
+    tops: dict[str | None, float]
+    total: int
+
+    def height(self, name: str | None) -> float:
+        """Return the height of a category, where all units together are 1 high."""
+        return self.counts[name] / self.total
+
+    @property
+    def lowest(self) -> float:
+        """The lower edge of the column."""
+        return min([0.0, *(top - self.height(name) for name, top in self.tops.items())])
+
+
+def flow_figure(alignment: Alignment, before: str = "before", after: str = "after") -> Figure:
+    """Draw the flow of detectors from the categories before to the categories after.
+
+    Categories before are on the left, categories after on the right, under the headings ``before`` and ``after``. The
+    height of a band is its number of units, its color that of the category before.
     """
     figure = Figure(figsize=(8.0, 5.2), layout="constrained")
     axes = figure.subplots()
@@ -50,62 +71,53 @@ def flow_figure(alignment: Alignment, before: str = "before", after: str = "afte
     palette = category_colors(sorted_categories(names))
     colors = {name: _NO_DETECTOR if name is None else palette[name] for name in order}
     total = max(len(alignment.pairs), 1)
-    sums = [
-        {name: sum(units for flow, units in flows.items() if flow[side] == name) for name in order} for side in (0, 1)
-    ]
-    tops = [_stacked(of_side, total) for of_side in sums]
-    for side, x in enumerate((_LEFT, _RIGHT)):
-        _draw_column(axes, x, side, sums[side], tops[side], colors, total)
-    for x, heading, place in ((_LEFT - _MARGIN, before, "left"), (_RIGHT + _MARGIN, after, "right")):
-        axes.text(x, _LINE, plain_label(heading, _LONGEST), ha=place, va="bottom", weight="bold")
-    begins = [dict(of_side) for of_side in tops]
+    columns = [_column(flows, order, side, total) for side in (0, 1)]
+    for column in columns:
+        _draw_column(axes, column, colors)
+    for x, heading, side_of_text in ((_LEFT - _MARGIN, before, "left"), (_RIGHT + _MARGIN, after, "right")):
+        axes.text(x, _LINE, plain_label(heading, _LONGEST), ha=side_of_text, va="bottom", weight="bold")
+    starts = [dict(column.tops) for column in columns]
     for flow in sorted(flows, key=lambda flow: (order.index(flow[0]), order.index(flow[1]))):
         height = flows[flow] / total
-        starts = [begins[side][name] for side, name in enumerate(flow)]
-        _draw_band(axes, starts[0], starts[1], height, colors[flow[0]], flows[flow])
+        left, right = (starts[side][name] for side, name in enumerate(flow))
+        _draw_band(axes, left, right, height, colors[flow[0]], flows[flow])
         for side, name in enumerate(flow):
-            begins[side][name] -= height
-    lowest = min([0.0, *(tops[side][name] - sums[side][name] / total for side in (0, 1) for name in tops[side])])
+            starts[side][name] -= height
     axes.set_xlim(_LEFT - _MARGIN, _RIGHT + _MARGIN)
-    axes.set_ylim(lowest - _LINE, 2.2 * _LINE)
+    axes.set_ylim(min(column.lowest for column in columns) - _LINE, 2.2 * _LINE)
     axes.set_axis_off()
     return figure
 
 
-def _stacked(sums: dict[str | None, int], total: int) -> dict[str | None, float]:
-    """Where each category that has units begins, from 0 downwards."""
+def _column(
+    flows: Mapping[tuple[str | None, str | None], int], order: Sequence[str | None], side: int, total: int
+) -> _Column:
+    """Return the column of one side, with its categories in this order from 0 downwards."""
+    counts = {name: sum(units for flow, units in flows.items() if flow[side] == name) for name in order}
     tops, top = {}, 0.0
-    for name, units in sums.items():
+    for name, units in counts.items():
         if units:
             tops[name] = top
             top -= units / total + _GAP
-    return tops
+    return _Column((_LEFT, _RIGHT)[side], (-1, 1)[side], counts, tops, total)
 
 
-def _draw_column(
-    axes: Axes,
-    x: float,
-    side: int,
-    sums: dict[str | None, int],
-    tops: dict[str | None, float],
-    colors: dict[str | None, str],
-    total: int,
-) -> None:
-    """The categories of one side, with names and counts outside."""
-    middles = [top - sums[name] / total / 2 for name, top in tops.items()]
-    outwards = -1 if side == 0 else 1
-    for (name, top), middle, line in zip(tops.items(), middles, _spread(middles, _LINE), strict=True):
-        height = sums[name] / total
-        edge = x if side == 1 else x - _WIDTH
+def _draw_column(axes: Axes, column: _Column, colors: Mapping[str | None, str]) -> None:
+    """Draw the categories of one side, with names and counts outside."""
+    middles = [top - column.height(name) / 2 for name, top in column.tops.items()]
+    x, outwards = column.x, column.outwards
+    for (name, top), middle, line in zip(column.tops.items(), middles, _spread(middles, _LINE), strict=True):
+        height = column.height(name)
+        edge = x if outwards == 1 else x - _WIDTH
         axes.add_patch(Rectangle((edge, top - height), _WIDTH, height, color=colors[name], linewidth=0))
         end, text = x + outwards * _WIDTH, x + outwards * (_WIDTH + 0.04)
         axes.plot([end, text - 0.005 * outwards], [middle, line], color="#808080", linewidth=0.6)
-        words = f"{'no detector' if name is None else plain_label(name)}  {sums[name]}"
-        axes.text(text, line, words, ha="right" if side == 0 else "left", va="center")
+        words = f"{'no detector' if name is None else plain_label(name)}  {column.counts[name]}"
+        axes.text(text, line, words, ha="right" if outwards == -1 else "left", va="center")
 
 
 def _draw_band(axes: Axes, left: float, right: float, height: float, color: str, units: int) -> None:
-    """A band from the left, where its upper edge is at ``left``, to the right."""
+    """Draw a band whose upper edge runs from ``left`` on the left side to ``right`` on the right side."""
     middle = (_LEFT + _RIGHT) / 2
     upper = [(_LEFT, left), (middle, left), (middle, right), (_RIGHT, right)]
     lower = [(x, y - height) for x, y in reversed(upper)]
@@ -115,14 +127,17 @@ def _draw_band(axes: Axes, left: float, right: float, height: float, color: str,
         axes.text(_LEFT + 0.015, left - height / 2, str(units), fontsize=8, ha="left", va="center")
 
 
-def _spread(places: Sequence[float], least: float) -> list[float]:
-    """Descending places moved apart until neighbours are ``least`` from one another, as little as that takes.
+def _spread(positions: Sequence[float], least: float) -> list[float]:
+    """Return descending positions moved apart until neighbours are ``least`` from one another.
 
-    The least squares of the moves: places in a heap share the mean of what each asks of it.
+    The squares of the moves are smallest in sum. Lines that touch form a heap, at the mean of what its lines ask for.
+
+    >>> [round(position, 3) for position in _spread([1.0, 0.1, 0.0], 0.2)]
+    [1.0, 0.15, -0.05]
     """
-    heaps: list[list[float]] = []  # what is asked of the first line of a heap, a number per line
-    for place in places:
-        heaps.append([place])
+    heaps: list[list[float]] = []  # per line the position that it asks for the first line of its heap
+    for position in positions:
+        heaps.append([position])
         while len(heaps) > 1 and np.mean(heaps[-2]) - least * len(heaps[-2]) < np.mean(heaps[-1]):
             upper, lower = heaps[-2:]
             heaps[-2:] = [[*upper, *(asked + least * len(upper) for asked in lower)]]
@@ -130,13 +145,13 @@ def _spread(places: Sequence[float], least: float) -> list[float]:
 
 
 def iou_figure(alignment: Alignment, before: str = "before", after: str = "after") -> Figure:
-    """IoU of each unit's label before against after, by what became of it; lines at the cut."""
+    """Draw the IoU of each unit's label before against after, by fate, with lines at the cut."""
     figure = Figure(figsize=(6.2, 5.4), layout="constrained")
     axes = figure.subplots()
     pairs, cut = alignment.pairs, alignment.iou_threshold
-    for what in reversed(BECAME):  # those of most interest last, on top
-        rows = pairs[pairs["became"] == what]
-        color, marker = _BECAME_STYLES[what]
+    for fate in reversed(BECAME):  # the most interesting last, on top
+        rows = pairs[pairs["became"] == fate]
+        color, marker = _BECAME_STYLES[fate]
         size = 26 if len(pairs) <= 500 else 12
         axes.scatter(
             rows["iou_before"],
@@ -146,7 +161,7 @@ def iou_figure(alignment: Alignment, before: str = "before", after: str = "after
             marker=marker,
             alpha=0.75,
             linewidths=0,
-            label=f"{what} {len(rows)}",
+            label=f"{fate} {len(rows)}",
         )
     most = 1.05 * max(cut, pairs["iou_before"].max(), pairs["iou_after"].max()) if len(pairs) else 1.0
     axes.axline((0, 0), slope=1, color="#c0c0c0", linewidth=0.8, zorder=0)

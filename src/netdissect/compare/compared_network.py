@@ -1,4 +1,4 @@
-"""One network among others: what it counts, and under which conditions that was measured."""
+"""One of the networks that are compared: its counts, and the conditions under which they were measured."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from typing import Any
 
 from netdissect.results import LayerResult, Result
 
-#: A concept, as results share it: its category and its name.
-Named = tuple[str, str]
+#: Category and name of a concept, by which results share it.
+ConceptKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What two results must have in common to be compared: images with their labels, quantile, and categories.
+    """The images with their labels, the quantile and the categories that results must share to be compared.
 
-    ``dataset`` is what people call the images.
+    ``dataset`` is the name of the images.
     """
 
     dataset: str = field(compare=False)
@@ -29,11 +29,11 @@ class Conditions:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Network:
-    """A layer of a result, or a network of the paper, of which there are counts alone: then ``result`` is None.
+class ComparedNetwork:
+    """A layer of a result, or a network of the paper, which has counts alone: then ``result`` is None.
 
-    ``detectors`` counts units by label; ``by_category`` has for each category, counted by category, how many detectors
-    there are and of how many concepts (``unique``).
+    ``detectors`` is the number of detectors, counted by label. ``by_category`` has per category the number of
+    detectors, counted by category, and of their concepts (``unique``).
     """
 
     name: str
@@ -46,32 +46,34 @@ class Network:
     group: str = ""
 
     def __repr__(self) -> str:
-        return f"<Network {self.name}: {self.unique} unique detectors>"
+        return f"<ComparedNetwork {self.name}: {self.unique} unique detectors>"
 
     @property
     def unique(self) -> int:
-        """Unique detectors, counted by category and summed: the paper's figure."""
+        """The number of unique detectors, counted by category and summed: the paper's figure."""
         return sum(counts["unique"] for counts in self.by_category.values())
 
     @property
-    def of_layer(self) -> LayerResult | None:
-        """The layer's result; None for a network of the paper."""
+    def layer_result(self) -> LayerResult | None:
+        """The result of the layer; None for a network of the paper."""
         return None if self.result is None else self.result[self.layer]
 
     @cached_property
-    def detected(self) -> Counter[Named]:
-        """How many detectors each concept has, counted by category; empty for a network of the paper."""
-        if self.of_layer is None:
+    def detected(self) -> Counter[ConceptKey]:
+        """The number of detectors per concept, counted by category; empty for a network of the paper."""
+        if self.layer_result is None:
             return Counter()
-        rows = self.of_layer.units
+        rows = self.layer_result.units
         rows = rows[rows["is_detector"]]
         return Counter(zip(rows["category"].tolist(), rows["concept"].tolist(), strict=True))
 
-    def strongest(self, concept: Named) -> tuple[int, float] | None:
-        """The unit of highest IoU with the concept, and that; None where no unit is known to overlap it."""
-        layer = self.of_layer
+    def strongest(self, concept: ConceptKey) -> tuple[int, float] | None:
+        """Return the unit of highest IoU with the concept, and that IoU; None if no unit is known to overlap it."""
+        layer = self.layer_result
         columns = [
-            column for column, one in enumerate(layer.concepts if layer else ()) if (one.category, one.name) == concept
+            column
+            for column, known in enumerate(layer.concepts if layer else ())
+            if (known.category, known.name) == concept
         ]
         if layer is None or not columns:
             return None
@@ -80,6 +82,7 @@ class Network:
         return (unit, float(best[unit])) if best[unit] > 0 else None
 
     def plain(self) -> dict[str, Any]:
+        """Return the counts as plain data."""
         return {
             "name": self.name,
             "layer": self.layer,

@@ -1,4 +1,4 @@
-"""Which layer of one result is which of another, and which unit: by its number, or by what it responds to."""
+"""Matching of layers and units of two results: units by number, or by the images that they respond to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from netdissect.types import NetdissectError
 
 @dataclass(frozen=True)
 class Matching:
-    """Pairs of units, one each of ``before`` and ``after``, by unit before.
+    """Pairs of units: ``before[i]`` and ``after[i]``, in the order of the former.
 
-    ``correlation`` is that of the pair's maximal responses to ``images`` images; NaN where units go by their numbers.
+    ``correlation`` is of a pair's maximal responses to ``images`` images, NaN where units are matched by number.
     """
 
     before: Int64[np.ndarray, " p"]
@@ -25,9 +25,9 @@ class Matching:
 
 
 def match_layers(before: Result, after: Result, layers: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """The layers that both results have, or the only one of each; ``layers`` chooses among them.
+    """Return pairs of layers that belong together: of the same name, or the only layer of each result.
 
-    Raises ``NetdissectError`` if it is not clear which belong together.
+    ``layers`` chooses among them. Raises ``NetdissectError`` if the results have no layer in common.
     """
     here, there = ([layer for layer in result.layers if not layers or layer in layers] for result in (before, after))
     common = [layer for layer in here if layer in there]
@@ -46,26 +46,26 @@ def _listed(layers: Sequence[str]) -> str:
 
 
 def match_by_number(before: LayerResult, after: LayerResult) -> Matching:
-    """Unit ``i`` and unit ``i``. Raises ``NetdissectError`` if the layers have not equally many."""
+    """Match unit ``i`` with unit ``i``. Raises ``NetdissectError`` if the layers differ in their number of units."""
     if before.unit_count != after.unit_count:
         raise NetdissectError(
             f"layer {before.layer} has {before.unit_count} units before, {after.layer} {after.unit_count} after: units "
             "match by number only where both have as many"
-            + ("" if before.peaks is None or after.peaks is None else " (--align activations matches other layers)")
+            + ("" if before.peaks is None or after.peaks is None else " (--match activations matches other layers)")
         )
     units = np.arange(before.unit_count)
     return Matching(units, units, np.full(len(units), np.nan))
 
 
 def match_by_activations(before: LayerResult, after: LayerResult) -> Matching:
-    """The one-to-one matching of greatest total correlation of the units' maximal responses.
+    """Match units one to one, so that the correlation of their maximal responses is greatest in sum.
 
-    Responses are compared on the images, by name, that both samples have; a name that several images of a sample share
-    tells none of them. Of a wider layer some units are left over. Raises ``NetdissectError`` if a layer comes without
-    responses, or the two have no two images in common.
+    Responses are compared on the images that both samples have, by name; names that occur twice in a sample are left
+    out. Some units of a wider layer are left over. Raises ``NetdissectError`` if a layer has no responses, or if the
+    layers have fewer than two images in common.
     """
     peaks_before, peaks_after = _peaks(before, "before"), _peaks(after, "after")
-    here, there = _places(before.sample), _places(after.sample)
+    here, there = _rows(before.sample), _rows(after.sample)
     common = sorted(here.keys() & there.keys())
     if len(common) < 2:
         raise NetdissectError(
@@ -84,7 +84,7 @@ def _peaks(layer: LayerResult, side: str) -> Float32[np.ndarray, "s u"]:
     if layer.peaks is None:
         raise NetdissectError(
             f"layer {layer.layer} {side}: no maximal responses are known, as of all published tables: "
-            "its units match by their numbers alone (--align units)"
+            "its units match by their numbers alone (--match units)"
         )
     return layer.peaks
 
@@ -92,22 +92,26 @@ def _peaks(layer: LayerResult, side: str) -> Float32[np.ndarray, "s u"]:
 def peak_correlations(
     before: Float32[np.ndarray, "s u"], after: Float32[np.ndarray, "s v"]
 ) -> Float[np.ndarray, "u v"]:
-    """Pearson's correlation of every unit before with every unit after, over ``s`` images; 0 with a constant unit."""
+    """Return Pearson's correlation of each unit before with each unit after, over ``s`` images; 0 for constant units.
+
+    >>> peak_correlations(np.float32([[1], [2], [3]]), np.float32([[2, 5], [4, 5], [6, 5]])).round(6).tolist()
+    [[1.0, 0.0]]
+    """
     return (_standardized(before).T @ _standardized(after)).clip(-1, 1)
 
 
 def _standardized(peaks: Float32[np.ndarray, "s u"]) -> Float[np.ndarray, "s u"]:
-    """Each unit's responses less their mean, of length 1; zeros for a constant unit."""
+    """Return each unit's responses less their mean, scaled to length 1; zeros for a constant unit."""
     constant = peaks.max(axis=0) == peaks.min(axis=0)
     centred = np.where(constant, 0.0, peaks - peaks.mean(axis=0, dtype=np.float64))
     return centred / np.where(constant, 1.0, np.linalg.norm(centred, axis=0))
 
 
-def _places(names: tuple[str, ...]) -> dict[str, int]:
-    """Where each name stands, of those that stand there once."""
-    places, repeated = {}, set()
-    for place, name in enumerate(names):
-        if name in places:
+def _rows(names: tuple[str, ...]) -> dict[str, int]:
+    """Return the row of each name that occurs once."""
+    rows, repeated = {}, set()
+    for row, name in enumerate(names):
+        if name in rows:
             repeated.add(name)
-        places[name] = place
-    return {name: place for name, place in places.items() if name not in repeated}
+        rows[name] = row
+    return {name: row for name, row in rows.items() if name not in repeated}
