@@ -87,7 +87,8 @@ def dissect(
             raise NetdissectError("only a run that is saved can be resumed, or keep its activations: say where (out)")
     else:
         check_directory(Path(out), overwrite=overwrite, resume=resume)
-    CRITERIA[given.criterion]  # raises for a criterion that does not exist
+    if given.criterion not in CRITERIA:
+        CRITERIA[given.criterion]
     looks = choose_looks(visualize)
     if looks is not None:
         given = attrs.evolve(given, top_images=max(given.top_images, looks.images))

@@ -23,7 +23,8 @@ def description_from_format_5(about: Mapping[str, Any]) -> RunDescription:
         "settings": options,
         "looks": (options or {}).get("visualize"),
     }
-    kept = ("versions", "notes", "timings", "components", "table")
+    kept = ("versions", "notes", "timings", "table")
+    plain["fitted"] = about.get("components", {})
     return RunDescription.from_plain({**plain, **{name: about[name] for name in kept if name in about}})
 
 
