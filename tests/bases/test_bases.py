@@ -5,14 +5,13 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from netdissect.results.words import layer_in_words
 from safetensors.numpy import save_file
 from torch import nn
 
 from netdissect import Concept, KeptActivations, LayerResult, NetdissectError, Result, dissect
 from netdissect.bases import Rotated
-from netdissect.concepts.base import Labels
 from netdissect.engine.basis import random_rotation
+from netdissect.labels import Labels
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
 from tests.unchecked import unchecked_types
 
@@ -70,7 +69,7 @@ def test_a_layer_in_a_basis_is_the_layer_times_the_matrix(directions, data, whol
     result = dissect(Recall(whole_maps), "maps", data, basis=basis, **OPTIONS)
     assert same(result["maps"], expected)
     assert result["maps"].unit_count == directions
-    assert result.about["layers"]["maps"]["shape"] == [directions, 4, 3]
+    assert result.description.layers["maps"].shape == (directions, 4, 3)
 
 
 def test_a_rotated_layer_is_that_of_a_network_which_rotates(data, maps):
@@ -134,7 +133,7 @@ def test_components_are_found_over_all_positions_of_all_images(data, maps):
     result = dissect(Recall(stretched), "maps", data, basis="pca", **OPTIONS)
     values = stretched.transpose(0, 2, 3, 1).reshape(-1, UNITS).astype(np.float64)
     variance, vectors = np.linalg.eigh(np.cov(values.T, bias=True))
-    assert np.allclose(result.about["components"]["maps"]["variance"], variance[::-1], rtol=1e-4)
+    assert np.allclose(result.description.fitted["maps"]["variance"], variance[::-1], rtol=1e-4)
     rows = vectors.T[::-1]
     rows *= np.sign(rows[np.arange(UNITS), np.abs(rows).argmax(axis=1)])[:, None]
     high = (values @ rows.T).max(axis=0)
@@ -147,21 +146,21 @@ def test_vectors_have_bases_too(data):
     expected = dissect(Recall(vectors @ basis.T), "maps", data, **OPTIONS)
     result = dissect(Recall(vectors), "maps", data, basis=basis, **OPTIONS)
     assert same(result["maps"], expected["maps"])
-    assert layer_in_words(result.about["layers"]["maps"]) == "_Lookup: vectors; in the basis of a matrix"
+    assert result.description.layers["maps"].words == "_Lookup: vectors; in the basis of a matrix"
 
 
 def test_what_a_run_tells_of_a_basis(data, maps, tmp_path):
     np.save(tmp_path / "atoms.npy", np.ones((7, UNITS)))
     bases = [None, "pca", Rotated(0.5, 2), str(tmp_path / "atoms.npy")]
     result = dissect(Recall(maps), "maps", data, basis=bases, out=tmp_path / "run", **OPTIONS)
-    told = {name: told.get("basis") for name, told in result.about["layers"].items()}
+    told = {name: layer.to_plain().get("basis") for name, layer in result.description.layers.items()}
+    words = [basis.pop("words") for basis in told.values() if basis]
     assert told["maps"] is None
     assert told["maps in pca"] == {"layer": "maps", "kind": "components"}
     assert told["maps rotated 0.5 seed 2"] == {"layer": "maps", "kind": "rotation", "amount": 0.5, "seed": 2}
     assert len(told["maps in atoms.npy"].pop("sha256")) == 64
     assert told["maps in atoms.npy"] == {"layer": "maps", "kind": "matrix", "name": "atoms.npy"}
-    words = [layer_in_words(told).split("; ")[1] for told in result.about["layers"].values()]
-    assert words[1:] == [
+    assert words == [
         "in the basis of its principal components",
         "rotated by 0.5 of the rotation of seed 2",
         "in the basis of atoms.npy",
@@ -201,7 +200,7 @@ def test_a_killed_run_in_components_goes_on_with_those_it_found(at, data, maps, 
     result = dissect(model, "maps", data, basis=["pca", None], out=out, resume=True, keep_activations=True, **CHUNKS)
     assert model.passes - 100 == (16 if at < 9 else 16 - at + 1)
     assert all(same(result[name], whole[name]) for name in whole.layers)
-    assert result.about["components"] == whole.about["components"]
+    assert result.description.fitted == whole.description.fitted
     assert set(KeptActivations(out / "activations").layers) == {"maps in pca", "maps"}
 
 

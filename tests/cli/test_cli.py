@@ -302,7 +302,7 @@ def test_bad_images_can_be_left_out_and_are_counted(case, place, run):
     result = Result.load("run")
     assert 3 not in result["relu"].top_image
     assert result["relu"].positions == 5 * 7 * 7
-    assert len(result.about["data"]["skipped"]) == 1
+    assert len(result.description.data.skipped) == 1
 
 
 def test_nothing_readable_at_all(place, run):
@@ -318,7 +318,7 @@ def test_weights_from_a_file_called_random_are_not_said_to_be_random(place, run)
     status, out, _ = run(*DISSECT, "--weights", "random.pth", "--out", "run")
     assert status == 0
     assert "random weights" not in out
-    assert Result.load("run").about["model"]["weights"] == "random.pth"
+    assert Result.load("run").description.network.weights == "random.pth"
 
 
 def test_weights_that_do_not_fit(place, run):

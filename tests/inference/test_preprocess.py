@@ -4,6 +4,7 @@ import pytest
 
 from netdissect.inference.preprocess import Preprocess, choose_preprocess
 from netdissect.networks.expected import Expected
+from netdissect.settings import NetworkSettings
 from netdissect.types import NetdissectError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -15,7 +16,8 @@ DIGITS = Expected((28, 28), (0.125,), (0.25,), "gray")
 
 
 def choose(expected=Expected(), size=None, mean=None, std=None, channels=None, value_range=None):  # noqa: B008
-    return choose_preprocess(expected, size, mean, std, channels, value_range)
+    settings = NetworkSettings(size=size, mean=mean, std=std, channels=channels, value_range=value_range)
+    return choose_preprocess(expected, settings)
 
 
 def same(chosen, size, mean, std, channels, value_range):

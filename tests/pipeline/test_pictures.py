@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from netdissect.pipeline.pictures import EXAMPLES
 from pycocotools import mask as coco
 
 from netdissect import Concept, Result, dissect
 from netdissect.labels import Labels
+from netdissect.pipeline.shown_images import EXAMPLES
 from tests.planted import PLAIN, MemoryDataset, Recall
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

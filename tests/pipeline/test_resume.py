@@ -132,7 +132,7 @@ def test_a_network_built_in_another_way_is_another_run(data, tmp_path):
     """Though its weights are the same."""
     spec, options = f"{__file__}:strided", {**OPTIONS, "out": tmp_path / "run"}
     dissect(load_model(spec), "0", data, **options)
-    assert dissect(load_model(spec), "0", data, resume=True, **options).about["model"]["arguments"] == {}
+    assert dissect(load_model(spec), "0", data, resume=True, **options).description.network.arguments == {}
     with pytest.raises(NetdissectError, match=r"model arguments is {}, here {'dilation': '2'}"):
         dissect(load_model(spec, arguments={"dilation": 2}), "0", data, resume=True, **options)
 
@@ -271,8 +271,8 @@ def test_images_left_out_are_remembered_where_only_counting_is_left(data, maps, 
     result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **options)
     assert model.passes == 0
     assert same(result["maps"], whole["maps"])
-    assert result.about["data"] == whole.about["data"]
-    assert result.about["data"]["skipped"] == ["image 3 is broken", "image 17 is broken"]
+    assert result.description.data == whole.description.data
+    assert result.description.data.skipped == ("image 3 is broken", "image 17 is broken")
     assert result.notes == whole.notes
 
 

@@ -75,7 +75,7 @@ def test_units_of_tokens_get_the_colors_that_they_copy(grid, network):
     data = Blocks(grid)
     size = (grid[0] * PATCH, grid[1] * PATCH)
     result = dissect(Transformer(**network), "norm", data, size=size, **OPTIONS)
-    told = result.about["layers"]["norm"]
+    told = result.description.layers["norm"].to_plain()
     extra = network.get("extra", 1)
     count = grid[0] * grid[1]
     left_out = list(range(count, count + extra)) if network.get("at_end") else list(range(extra))

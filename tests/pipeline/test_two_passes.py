@@ -145,6 +145,6 @@ def test_the_precision_is_stated_and_used(precision):
 
     torch.manual_seed(0)
     result = dissect(Network(), "maps", size=32, limit=8, quantile=0.1, precision=precision, progress=False)
-    assert result.about["options"]["precision"] == precision
+    assert result.description.settings.precision == precision
     assert set(seen[2:]) == {getattr(torch, precision)}  # what comes before the batches is in full precision
     assert result["maps"].thresholds.dtype == np.float32

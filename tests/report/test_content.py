@@ -106,7 +106,7 @@ def test_units_shots(align):
         "step": [6.0, 9.0],
     }
     result = result_of(layer)
-    told = result.about["layers"]["conv"]
+    told = result.description.layers["conv"]
     told.update(align=align, field=field)
     with unchecked_types():
         units = chunks_of(Pages([result]))[0]
@@ -205,7 +205,7 @@ def test_every_dataset_is_told_of_once():
     objects = tuple(concept for concept in layer.concepts if concept.category == "object")
     first = dataclasses.replace(random_layer(5, categories=1), concepts=objects, **counts_for(5, objects))
     results = [result_of(first), result_of(layer), result_of(layer)]
-    results[2].about["data"]["label_shape"] = [20, 30]
+    results[2].description.data.label_shape = [20, 30]
     pages = Pages(results)
     for page in pages.concepts(list(pages.pictures.stored())):
         assert [data["shape"] for data in page["data"]] == [[10, 15], [20, 30]]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ SharedWork = dict[Any, Any]
 Fitted = Mapping[str, np.ndarray]
 
 
+@runtime_checkable
 class Transform(Protocol):
     """A function of a layer's activation maps, position by position."""
 
@@ -34,6 +35,7 @@ class Transform(Protocol):
         ...
 
 
+@runtime_checkable
 class Fit(Protocol):
     """An accumulator that a pass over the images updates with a layer's maps."""
 

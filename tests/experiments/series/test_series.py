@@ -186,7 +186,7 @@ def test_writing_side_by_side_loses_no_step(results, tmp_path):
 
 def test_bases_are_compared(results):
     def with_basis(basis):
-        about = {**results[0].about, "layers": {"conv": {**results[0].about["layers"]["conv"], "basis": basis}}}
+        about = {**results[0].about, "layers": {"conv": {**results[0].description.layers["conv"], "basis": basis}}}
         return replace(results[0], about=about)
 
     one, same, other = (with_basis({"layer": "conv", "kind": "rotation", "seed": seed}) for seed in (0, 0, 1))
