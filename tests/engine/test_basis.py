@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect.engine.basis import Moments, Rotation, in_basis, random_rotation
+from tests.engine.accumulator_laws import check_laws
+from tests.engine.activations import batches
 
 #: Rounding of float64 in products of 40 units.
 NEAR = {"rtol": 0, "atol": 1e-11}
@@ -115,6 +117,23 @@ def test_components_are_those_of_numpy():
     assert np.allclose(moments.mean, float32.mean(axis=0), rtol=1e-12)
     largest = found.rows[np.arange(6), np.abs(found.rows).argmax(axis=1)]
     assert (largest > 0).all()
+
+
+def near(moments, other):
+    """Equal to rounding: a few hundred roundings of numbers of the largest's size."""
+    size = max(1e-300, float(other.mean.abs().max()), float(other.scatter.abs().max()) ** 0.5)
+    return (
+        moments.count == other.count
+        and bool(((moments.mean - other.mean).abs() <= 1e-13 * size).all())
+        and bool(((moments.scatter - other.scatter).abs() <= 1e-12 * other.count * size**2).all())
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(batches(units=3, largest=1e6))
+def test_laws_of_moments(maps):
+    """To rounding in any order, and all else to the last bit."""
+    check_laws(lambda: Moments.empty(3), [(batch,) for batch in maps], same_in_any_order=near)
 
 
 @pytest.mark.parametrize(("units", "directions", "side"), [(37, 53, 3), (100, 33, 1), (13, 7, 5)])
