@@ -6,6 +6,7 @@ import io
 import numpy as np
 import torch
 
+from netdissect.engine.accumulator import Accumulator
 from tests.unchecked import unchecked_types
 
 
@@ -50,6 +51,7 @@ def check_laws(empty, parts, update=None, same_in_any_order=same):
     take ten times as long.
     """
     laws = _Laws(empty, parts, update or (lambda accumulator, part: accumulator.update(*part)), same_in_any_order)
+    assert isinstance(empty(), Accumulator)
     before = bits(parts)
     with unchecked_types():
         laws.empty_changes_nothing()

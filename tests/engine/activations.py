@@ -12,7 +12,7 @@ PLANTED = [0.0, -0.0, 1.0, -1.0, 6.0, 0.1, 1e-45, -1e-45, 1e-40, -3e-39, 2.0**-1
 
 
 def activations(largest=LARGEST):
-    """Finite float32 numbers up to ``largest`` in size."""
+    """Draw finite float32 numbers up to ``largest`` in size."""
     planted = [value for value in [*PLANTED, largest, -largest] if abs(value) <= largest]
     bound = float(np.float32(largest))
     return st.sampled_from(planted) | st.floats(-bound, bound, width=32, allow_nan=False)
@@ -20,7 +20,7 @@ def activations(largest=LARGEST):
 
 @st.composite
 def batches(draw, units=2, parts=(2, 4), largest=LARGEST):
-    """Some batches of maps of one size."""
+    """Draw some batches of maps of one size."""
     height, width = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     sizes = draw(st.lists(st.integers(1, 3), min_size=parts[0], max_size=parts[1]))
     shapes = [(images, units, height, width) for images in sizes]

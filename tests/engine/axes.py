@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 @st.composite
 def axes(draw, most=8):
-    """Centres as a network might have them, also beyond the image, and the image's pixels."""
+    """Draw centres as a network might have them, also beyond the image, and the image's pixels."""
     length, pixels = draw(st.integers(1, most)), draw(st.integers(1, 60))
     if draw(st.booleans()):
         first, step = draw(st.integers(-20, 40)) / 2, draw(st.integers(1, 20)) / 2

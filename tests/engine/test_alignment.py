@@ -22,8 +22,8 @@ def test_anchored_interpolation_is_bilinear_to_rounding_and_stays_between(rows, 
     map_ = np.random.default_rng(seed).standard_normal((len(rows[0]), len(columns[0]))).astype(np.float32)
     align = Alignment(Anchored(*rows), Anchored(*columns))
     ours = upsample(torch.from_numpy(map_)[None], (out_height, out_width), align)[0].numpy()
-    places = reference.anchored(*rows), reference.anchored(*columns)
-    exact = reference.exact_upsample(map_, (out_height, out_width), *places)
+    axes_neighbours = reference.anchored(*rows), reference.anchored(*columns)
+    exact = reference.exact_upsample(map_, (out_height, out_width), *axes_neighbours)
     worst = max(abs(Fraction(float(a)) - b) for a, b in zip(ours.ravel(), exact.ravel(), strict=True))
     assert worst < Fraction(1, 10**5)
     assert map_.min() <= ours.min() and ours.max() <= map_.max()
@@ -58,18 +58,18 @@ def test_as_many_centres_as_values():
         Anchored((0.0, 1.0), 8)(3, 5, torch.device("cpu"))
 
 
-def test_places_of_the_reference_network_on_label_maps():
+def test_positions_of_the_reference_network_on_label_maps():
     """CaffeNet's conv5 at 227 px: centres 17, 33 ... 209 lie at 8.21 ... 103.79 of 113 label pixels."""
-    centres = tuple(float(17 + 16 * place) for place in range(13))
+    centres = tuple(float(17 + 16 * index) for index in range(13))
     field = Field(centres, centres, (163.0, 163.0), (16.0, 16.0))
-    maps = torch.eye(13)[:, :, None].expand(13, 13, 13)  # each with one row that is 1
+    maps = torch.eye(13)[:, :, None].expand(13, 13, 13)  # one row of each map is 1
     rows = upsample(maps, (113, 113), alignment_of("receptive", field, (227, 227)))[:, :, 50]
     assert [int(row.argmax()) for row in rows] == [0, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104]
     # Between two centres the rows cross where both are a half: the middle of the two.
-    for place in range(12):
-        middle = (25 + 16 * place + 0.5) * 113 / 227 - 0.5
+    for index in range(12):
+        middle = (25 + 16 * index + 0.5) * 113 / 227 - 0.5
         before, after = int(np.floor(middle)), int(np.ceil(middle))
-        assert rows[place, before] >= rows[place + 1, before] and rows[place, after] <= rows[place + 1, after]
+        assert rows[index, before] >= rows[index + 1, before] and rows[index, after] <= rows[index + 1, after]
     assert (rows[0, :9] == 1).all() and rows[0, 9] < 1  # 8.21 is the first centre
     assert (rows[12, 104:] == 1).all() and rows[12, 103] < 1  # and 103.79 the last
     np.testing.assert_allclose(rows.sum(0).numpy(), 1, atol=1e-5)
@@ -78,8 +78,8 @@ def test_places_of_the_reference_network_on_label_maps():
 def test_layers_without_a_field_are_stretched():
     field = Field((0.0, 4.0), (0.0, 4.0), (9.0, 9.0), (4.0, 4.0))
     maps = torch.randn(2, 2, 2)
-    for align, of_layer in (("receptive", None), ("stretch", field), ("stretch", None)):
-        assert torch.equal(upsample(maps, (7, 5), alignment_of(align, of_layer, (8, 8))), upsample(maps, (7, 5)))
+    for align, layer_field in (("receptive", None), ("stretch", field), ("stretch", None)):
+        assert torch.equal(upsample(maps, (7, 5), alignment_of(align, layer_field, (8, 8))), upsample(maps, (7, 5)))
     assert not torch.equal(upsample(maps, (7, 5), alignment_of("receptive", field, (8, 8))), upsample(maps, (7, 5)))
 
 

@@ -1,4 +1,4 @@
-"""Flags: what is true is found in order, and counted."""
+"""True values among flags are found in order, and counted."""
 
 import numpy as np
 import torch

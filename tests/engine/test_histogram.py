@@ -1,4 +1,4 @@
-"""The one-pass histogram: exact, whatever comes in whatever order; and the bound that follows from it."""
+"""The one-pass histogram is exact, in any order of values; so is the bound that follows from it."""
 
 from itertools import pairwise
 
@@ -58,7 +58,7 @@ def part_of(maps):
 @settings(max_examples=15, deadline=None)
 @given(batches())
 def test_laws(maps):
-    """With both zeros, subnormals, ties, and numbers from 1e-45 to the largest."""
+    """Drawn are both zeros, subnormals, ties, and numbers from 1e-45 to the largest."""
     check_laws(lambda: Histogram.empty(2), [part_of(batch) for batch in maps])
 
 

@@ -14,7 +14,7 @@ AREAS = st.integers(0, 30) | st.integers(2**40, 2**50)
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_equals_fractions(data):
-    """Of two concepts in two categories; areas may be empty, or as large as a dataset's."""
+    """Two concepts in two categories; areas may be empty, or as large as in a dataset."""
     concept_area = np.array(data.draw(st.lists(AREAS, min_size=2, max_size=2)))
     unit_area = np.array(data.draw(st.lists(AREAS, min_size=2, max_size=2)))[None]
     category_of = np.array(data.draw(st.lists(st.integers(0, 1), min_size=2, max_size=2)))

@@ -15,7 +15,7 @@ from tests.engine.axes import axes
 @settings(max_examples=100, deadline=None)
 @given(axes(), axes(), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32), st.floats(-1, 2))
 def test_lit_pixels_are_those_of_masks_however_maps_lie(rows, columns, out_height, out_width, seed, level):
-    """Counted from rows of maps, cell by cell, as they are in whole upsampled maps."""
+    """Pixels found from rows, cell by cell, equal the pixels of whole upsampled maps."""
     height, width, shape = len(rows[0]), len(columns[0]), (out_height, out_width)
     maps = torch.from_numpy(np.random.default_rng(seed).standard_normal((5, height, width)).astype(np.float32))
     align = Alignment(Anchored(*rows), Anchored(*columns))
@@ -31,7 +31,7 @@ def test_lit_pixels_are_those_of_masks_however_maps_lie(rows, columns, out_heigh
 
 
 def all_rows(maps):
-    """All rows of the maps of several images."""
+    """Return all rows of the maps of several images."""
     images, units, height, width = maps.shape
     index = torch.arange(units * height).repeat(images)
     values = maps.reshape(-1, width)
@@ -49,7 +49,7 @@ def masks_of(rows, thresholds, images, shape):
 
 
 def test_maps_of_several_images_are_kept_apart():
-    """Though a row of one image may be numbered as the next row of the image before."""
+    """A row of one image may have the number that follows the last row of the image before."""
     maps = torch.from_numpy(np.random.default_rng(0).standard_normal((3, 2, 4, 3)).astype(np.float32))
     thresholds, shape = torch.tensor([0.3, -0.2]), (9, 8)
     expected = torch.stack([unit_masks(of_image, thresholds, shape) for of_image in maps])
@@ -72,7 +72,7 @@ def test_no_rows_have_no_lit_pixels():
 
 
 def test_many_cells_are_the_same_some_at_a_time():
-    """More pixels than are interpolated at a time."""
+    """There are more pixels than are interpolated at a time."""
     maps = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 3, 7, 7)).astype(np.float32))
     thresholds, shape = torch.full((3,), -10.0), (300, 301)
     assert masks_of(all_rows(maps), thresholds, 2, shape).all()

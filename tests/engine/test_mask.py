@@ -35,7 +35,7 @@ def test_agrees_with_torch():
 @settings(max_examples=150, deadline=None)
 @given(SIZES, SIZES, st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32), st.sampled_from([1e-30, 1.0, 1e30]))
 def test_never_exceeds_the_maximum(height, width, out_height, out_width, seed, scale):
-    """So that a map whose maximum does not exceed the threshold need not be upsampled at all."""
+    """Then a map whose maximum does not exceed the threshold need not be upsampled at all."""
     random = np.random.default_rng(seed)
     map_ = (random.standard_normal((1, height, width)) * scale * 10.0 ** random.integers(-6, 6)).astype(np.float32)
     maps = torch.from_numpy(map_)

@@ -1,4 +1,4 @@
-"""The tally: what images show, pixel by pixel, and the laws of counts."""
+"""The tally counts the concepts of images pixel by pixel, and keeps to the laws of accumulators."""
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ CONCEPTS = tuple(Concept(n, f"c{n}", ("part", "object")[n % 2]) for n in NUMBERS
 
 
 def random_labels(random, images):
-    """Labels with unlabelled pixels, numbers that do not count (7 and 20), repeats across layers, whole images."""
+    """Return labels: unlabelled pixels, numbers that do not count (7, 20), repeats across layers, whole images."""
     made = []
     for _ in range(images):
         maps = random.choice([0, 0, *NUMBERS, 7, 20], (random.integers(0, 4), *SHAPE)).astype(np.int32)
@@ -62,7 +62,7 @@ def test_image_concepts_are_those_of_every_pixel(seed, images):
         assert shown.whole[image].tolist() == whole
         layers = shown.layers.view(len(shown.layers), images, *SHAPE)[:, image].numpy()
         for position, column in enumerate(columns):
-            times = (layers == position).sum(axis=0)  # no pixel shows a concept twice, none one of its whole image
+            times = (layers == position).sum(axis=0)  # no pixel shows a concept twice, or one that covers its image
             assert times.tolist() == (carried[image, column] & (not whole[position])).astype(int).tolist()
 
 

@@ -1,4 +1,4 @@
-"""Top images: those of sorting all, in whatever order and parts images come."""
+"""Top images equal the first of all images sorted, in any order and parts."""
 
 import numpy as np
 import torch

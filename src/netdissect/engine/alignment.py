@@ -1,4 +1,4 @@
-"""How activation maps lie on label maps.
+"""Alignments of activation maps with label maps.
 
 A layer's maps are anchored at the centres of its receptive fields (``receptive``, as in the paper), or stretched over
 the whole label map (``stretch``).
@@ -76,6 +76,7 @@ class Anchored:
 
 @lru_cache(maxsize=1024)
 def _anchored(axis: Anchored, length: int, out: int, device: torch.device) -> Sampling:
+    """Return the sampling of ``length`` values at the centres of ``axis``."""
     if length != len(axis.centres):
         raise ValueError(f"{length} values for {len(axis.centres)} centres")
     # In fractions, rounded once, at the end.
