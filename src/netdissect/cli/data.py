@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netdissect.broden.building.sources import describe_sources
 from netdissect.cli.common import JsonOption, fail, interrupted, read_size
 from netdissect.concepts.kinds import describe_kinds
 from netdissect.printing import print_build, print_census, print_checked
@@ -107,10 +108,7 @@ def build(
         list[str],
         typer.Option(
             metavar="NAME=PATH",
-            help="A dataset as its publishers distribute it: ade20k, pascal_context, pascal_part, opensurfaces or dtd; "
-            "or of your own, whose category may follow as NAME=PATH:category: folder (images/, labels/, classes.csv), "
-            "imagefolder (a directory per concept), coco (a JSON file of instances, stuff or panoptic), voc. "
-            "Repeat for more.",
+            help=f"A dataset {describe_sources()}. Repeat for more.",
         ),
     ],
     size: Annotated[

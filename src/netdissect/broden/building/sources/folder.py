@@ -1,16 +1,13 @@
 """A person's own images and masks: ``images/``, ``labels/`` and ``classes.csv``, the format of ``FolderDataset``."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 
+from netdissect.broden.building.category import check_category
 from netdissect.broden.building.source import Annotation
 from netdissect.concepts.folder import FolderDataset
 from netdissect.types import UNLABELLED, BadSampleError, NetdissectError
-
-#: Columns of Broden's ``index.csv``, in which each category is a column, too.
-_COLUMNS = frozenset(("image", "split", "ih", "iw", "sh", "sw"))
 
 
 class Folder:
@@ -57,14 +54,3 @@ class Folder:
 
     def published_name(self, category: str, label: int) -> str:
         return "".join(self._names[label])
-
-
-def check_category(category: str, where: str) -> str:
-    """``category`` in lower case; raises ``NetdissectError``, which says ``where``, if Broden cannot have it."""
-    lower = category.lower()
-    if not re.fullmatch("[a-z][a-z0-9-]*", lower) or lower in _COLUMNS:
-        raise NetdissectError(
-            f"{where}: a category is letters, digits and '-', and none of {', '.join(sorted(_COLUMNS))}; "
-            f"{category!r} is not"
-        )
-    return lower

@@ -6,7 +6,7 @@ Segmentation in the Wild*, CVPR 2014), from cs.stanford.edu/~roozbeh/pascal-cont
 (Chen et al., *Detect What You Can*, CVPR 2014), from roozbehm.info/pascal-parts. All 10,103 images have both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ POSITIONS = frozenset(("left", "right", "front", "back", "upper", "lower", "side
 
 
 class Pascal:
-    """Pascal-Context (``context``), Pascal-Part (``part``) or both, below ``root``; a ``Source``.
+    """Pascal-Context (the layer ``context``), Pascal-Part (``part``) or both, below ``root``; a ``Source``.
 
     ``root`` holds ``VOC2010/JPEGImages/<id>.jpg``, ``part/Annotations_Part/<id>.mat``, ``part/part2ind.m``,
     ``context/labels.txt`` and ``context/trainval/<id>.mat``. The images are those with parts if these are read.
@@ -45,7 +45,8 @@ class Pascal:
 
     name = "pascal"
 
-    def __init__(self, root: Path, *, context: bool = True, part: bool = True) -> None:
+    def __init__(self, root: Path, layers: Sequence[str] = ("context", "part")) -> None:
+        context, part = (layer in layers for layer in ("context", "part"))
         if not (context or part):
             raise NetdissectError("Pascal has no labels without both context and part")
         self.root = root
