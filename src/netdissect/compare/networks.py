@@ -11,13 +11,14 @@ import pandas as pd
 from netdissect.compare.network import Conditions, Named, Network
 from netdissect.results import Result, published_networks
 from netdissect.results.published import (
+    PAPER_CATEGORIES,
     PAPER_CUT,
     PAPER_DATASET,
     PAPER_LABELS,
     PAPER_QUANTILE,
     PublishedNetwork,
 )
-from netdissect.types import CATEGORIES, NetdissectError, distinct, nearest, sorted_categories
+from netdissect.types import NetdissectError, distinct, nearest, sorted_categories
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ def _of_result(name: str, result: Result, layer: str, cut: float) -> Network:
 
 
 def _of_paper(network: PublishedNetwork, *, grouped: bool) -> Network:
-    conditions = Conditions(PAPER_DATASET, PAPER_LABELS, PAPER_QUANTILE, CATEGORIES)
+    conditions = Conditions(PAPER_DATASET, PAPER_LABELS, PAPER_QUANTILE, PAPER_CATEGORIES)
     return Network(
         f"{network.name} (paper)",
         network.layer,
