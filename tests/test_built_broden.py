@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from netdissect import BrodenDataset, dissect
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden
 from netdissect.broden.building.color import COLOR_NAMES, name_colors, read_color_table
 from netdissect.broden.building.sources import open_sources
@@ -41,10 +42,12 @@ def built(tmp_path_factory):
     build_broden(
         open_sources([*sources, f"imagefolder={root / 'dtd'}:texture"]),
         out,
-        size=(96, 96),
-        color_table=SHARED / "reference" / "broden" / "w2color.npy",
-        min_images=PER_TEXTURE,
-        workers=1,
+        BuildOptions(
+            size=(96, 96),
+            color_table=SHARED / "reference" / "broden" / "w2color.npy",
+            min_images=PER_TEXTURE,
+            workers=1,
+        ),
     )
     return root, out
 

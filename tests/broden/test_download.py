@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from netdissect.broden import download, fetch
-from netdissect.broden.download import download_broden
+from netdissect.broden.download import Archive, download_broden
 from netdissect.broden.fetch import ATTEMPTS
 from netdissect.concepts import BrodenDataset
 from netdissect.types import NetdissectError
@@ -180,7 +180,8 @@ def environment(monkeypatch, certificate):
 
 
 def get(server, out, **options):
-    return download_broden(out, **{"mirror": server.mirror, "pause": 0.0} | options)
+    archive = {name: options.pop(name) for name in ("size", "mirror", "sha256") if name in options}
+    return download_broden(out, Archive(**{"mirror": server.mirror} | archive), **{"pause": 0.0} | options)
 
 
 def refused(server, out, **options):
@@ -761,8 +762,9 @@ def test_a_directory_that_cannot_be_replaced_comes_back(server, tmp_path, monkey
 @contextmanager
 def other_process(server, out, on_progress="lambda *call: None"):
     code = (
-        "import os, signal, sys; from pathlib import Path; from netdissect.broden.download import download_broden\n"
-        f"download_broden(Path(sys.argv[1]), mirror=sys.argv[2], pause=0.0, on_progress={on_progress})"
+        "import os, signal, sys; from pathlib import Path; "
+        "from netdissect.broden.download import Archive, download_broden\n"
+        f"download_broden(Path(sys.argv[1]), Archive(mirror=sys.argv[2]), pause=0.0, on_progress={on_progress})"
     )
     process = subprocess.Popen([sys.executable, "-c", code, out, server.mirror], stderr=subprocess.PIPE)
     try:

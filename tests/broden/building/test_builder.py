@@ -22,6 +22,7 @@ from filelock import FileLock
 from PIL import Image
 
 from netdissect import BrodenDataset
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden, image_names
 from netdissect.broden.building.sources import open_sources
 from netdissect.broden.building.work import CHUNK
@@ -46,9 +47,9 @@ BLUE = (0, 0, 255)
 
 def build(out, *specs, **options):
     """A build of 8x8 images with label maps of 4x4, which keeps every concept and uses no other process."""
-    return build_broden(
-        open_sources([str(spec) for spec in specs]), out, **{"size": (8, 8), "workers": 1, **EVERYTHING, **options}
-    )
+    how = {name: options.pop(name) for name in ("overwrite", "resume", "on_progress") if name in options}
+    chosen = BuildOptions(**{"size": (8, 8), "workers": 1, **EVERYTHING, **options})
+    return build_broden(open_sources([str(spec) for spec in specs]), out, chosen, **how)
 
 
 def rows(path):
@@ -494,6 +495,7 @@ def test_progress_is_told(tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden
 from netdissect.broden.building.sources import open_sources
 
@@ -501,8 +503,9 @@ if __name__ == "__main__":
     def told(doing, done, total):
         print(doing, done, flush=True)
     build_broden(
-        open_sources([sys.argv[1]]), Path(sys.argv[2]), size=(8, 8), min_images=1, min_coverage=0.0,
-        resume=True, workers=int(sys.argv[3]), on_progress=told,
+        open_sources([sys.argv[1]]), Path(sys.argv[2]),
+        BuildOptions(size=(8, 8), min_images=1, min_coverage=0.0, workers=int(sys.argv[3])),
+        resume=True, on_progress=told,
     )
 """
 
