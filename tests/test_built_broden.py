@@ -11,7 +11,7 @@ from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden
 from netdissect.broden.building.color import COLOR_NAMES, name_colors, read_color_table
 from netdissect.broden.building.sources import open_sources
-from netdissect.broden.building.work import place_of
+from netdissect.broden.building.work import split_position
 from netdissect.broden.check import check_broden
 from netdissect.concepts.census import count_concepts
 from tests.shared import SHARED, needs_shared
@@ -117,6 +117,6 @@ def test_a_real_network_finds_objects_textures_and_colors(built, large_networks)
 def test_the_order_is_that_of_the_published_index():
     with (SHARED / "reference" / "broden" / "index_ade20k_sample.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    places = [place_of(row["image"]) for row in rows]
+    places = [split_position(row["image"]) for row in rows]
     assert places == sorted(places) and len(places) == 1999
     assert {row["split"] for row in rows} == {"train"} and places[-1] <= 0.7
