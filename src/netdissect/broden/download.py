@@ -54,7 +54,7 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """The name of the folder in it."""
+        """Return the name of the folder in the archive."""
         return f"broden1_{self.size}"
 
     @property

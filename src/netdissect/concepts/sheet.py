@@ -122,7 +122,7 @@ def light_up(image: Image.Image, mask: Bool[np.ndarray, "sh sw"]) -> Image.Image
     width, height = (max(1, round(side * scale)) for side in image.size)
     finer = (_FINER * width, _FINER * height)
     large = image.convert("RGB").resize(finer, Image.Resampling.LANCZOS)
-    least = 127 if mask.shape[1] <= finer[0] else 0  # where the mask is made smaller, what is thin does not vanish
+    least = 127 if mask.shape[1] <= finer[0] else 0  # thin parts of a mask survive shrinking
     inside = Image.fromarray(mask).convert("L").resize(finer, Image.Resampling.BILINEAR)
     inside = inside.point(lambda value: 255 * (value > least))
     gray = large.convert("L").convert("RGB")

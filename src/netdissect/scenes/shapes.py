@@ -45,7 +45,12 @@ def _share(depth: Numbers) -> Numbers:
 
 @dataclass(frozen=True)
 class Box:
-    """An upright rectangle."""
+    """An upright rectangle.
+
+    >>> x, y = np.float32([[0.25, 0.75]]), np.float32([[0.5]])
+    >>> Box((0.0, 0.0, 0.5, 1.0)).coverage(Grid(x, y, width=2, height=1)).tolist()
+    [[1.0, 0.0]]
+    """
 
     bounds: Bounds
 

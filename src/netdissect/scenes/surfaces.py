@@ -36,7 +36,11 @@ def only(where: Truths, amount: float) -> Numbers:
 
 
 def plain(color: Color) -> Surface:
-    """Make smooth paint."""
+    """Make smooth paint.
+
+    >>> plain(Color("red", (208.0, 50.0, 46.0))).color.name
+    'red'
+    """
     return Surface(color)
 
 

@@ -18,7 +18,11 @@ MOST_CONCEPTS = 2**16 - 1
 
 
 class LabelKey(NamedTuple):
-    """A label of a source. Keys are ordered by source, category and the source's own label id."""
+    """A label of a source. Keys are ordered by source, category and the source's own label id.
+
+    >>> str(LabelKey("ade20k", "object", 7))
+    'ade20k/object 7'
+    """
 
     source: str
     category: str

@@ -10,7 +10,12 @@ from jaxtyping import Bool
 
 
 def largest_first(masks: list[tuple[int, bytes]], shape: tuple[int, int]) -> list[tuple[int, bytes]]:
-    """Sort labelled masks by falling area in pixels; masks of equal areas stay in order."""
+    """Sort labelled masks by falling area in pixels; masks of equal areas stay in order.
+
+    >>> dot, row = (encode_mask({"size": [1, 3], "counts": counts}, (1, 3)) for counts in ([0, 1, 2], [0, 3]))
+    >>> [label for label, _ in largest_first([(1, dot), (2, row)], (1, 3))]
+    [2, 1]
+    """
     from pycocotools import mask  # only COCO needs it
 
     areas = mask.area([{"size": list(shape), "counts": runs} for _, runs in masks]).astype(np.int64)

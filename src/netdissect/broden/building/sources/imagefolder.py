@@ -14,6 +14,14 @@ class ImageFolder:
     directories and directories without images are ignored.
 
     Raises ``NetdissectError`` if ``root`` is no directory, holds images itself, or has no directory with images.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     (Path(folder) / "sea_side").mkdir()
+    ...     (Path(folder) / "sea_side" / "1.jpg").touch()
+    ...     source = ImageFolder(Path(folder))
+    >>> source.annotation(0).whole, source.names("scene", 1)
+    ({'scene': (1,)}, ('sea side',))
     """
 
     name = "imagefolder"
