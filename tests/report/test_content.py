@@ -16,8 +16,8 @@ from netdissect import Concept, NetdissectError
 from netdissect.engine.encoding import encode_masks
 from netdissect.engine.mask import STRETCH, Alignment, Anchored, unit_masks
 from netdissect.pages import images
-from netdissect.pages.images import Pictures
-from netdissect.report.content import Pages
+from netdissect.pages.images import ImageStore
+from netdissect.report.content import ReportContent
 from netdissect.report.names import Names, concept_page
 from netdissect.results import ConceptExample, ShownImage
 from tests.report.golden import FOLDER, as_text, golden_data
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def chunks_of(pages):
     """Per layer its units."""
     units = {}
-    for layer, _, some in pages.chunks(list(pages.pictures.stored())):
+    for layer, _, some in pages.chunks(list(pages.images.stored())):
         units.setdefault(layer, []).extend(some)
     return units
 
@@ -49,7 +49,7 @@ def test_data_of_the_tiny_run(tiny):
 
 def test_truth_of_the_tiny_run(tiny):
     """What is known of it, so that the kept data cannot be wrong alike."""
-    pages = Pages([tiny])
+    pages = ReportContent([tiny])
     front = pages.front()
     table = front["layers"][0]
     names = [concept["name"] for concept in front["concepts"]]
@@ -60,9 +60,9 @@ def test_truth_of_the_tiny_run(tiny):
     assert [shot["name"] for shot in units[0]["shots"]] == [f"{HOSTILE} {7 - rank}" for rank in range(8)]
     lit = decoded(units[0]["shots"][0]["mask"], (20, 40))
     assert lit[:, :20].all() and not lit[:, 25:].any()  # up to the next position, where it is 0
-    example = next(page for page in pages.concepts(list(pages.pictures.stored())) if page["name"] == "right")[
-        "examples"
-    ][0]
+    example = next(page for page in pages.concepts(list(pages.images.stored())) if page["name"] == "right")["examples"][
+        0
+    ]
     assert decoded(example["mask"], (20, 40)).tolist() == [[column >= 20 for column in range(40)]] * 20
     assert example["share"] == 0.5
 
@@ -76,7 +76,7 @@ def test_masks_as_text(count, height, width, seed, share):
 
 
 def test_tables_are_the_results(two_runs):
-    front = Pages(two_runs).front()
+    front = ReportContent(two_runs).front()
     assert [table["id"] for table in front["layers"]] == ["first:early", "first:late", "second:early", "second:late"]
     layers = [layer for result in two_runs for layer in result.layers.values()]
     for table, layer in zip(front["layers"], layers, strict=True):
@@ -108,7 +108,7 @@ def test_units_shots(align):
     told = result.about["layers"]["conv"]
     told.update(align=align, field=field)
     with unchecked_types():
-        units = chunks_of(Pages([result]))[0]
+        units = chunks_of(ReportContent([result]))[0]
     where = (
         STRETCH
         if align == "stretch"
@@ -132,7 +132,7 @@ def test_units_shots(align):
 def test_concepts_a_unit_overlaps_most():
     layer = random_layer(12, seed=8)
     names = [concept.name for concept in layer.concepts]
-    pages = Pages([result_of(layer)])
+    pages = ReportContent([result_of(layer)])
     for unit, data in enumerate(chunks_of(pages)[0]):
         for category, told in zip(layer.categories, data["best"], strict=True):
             own = [
@@ -148,8 +148,8 @@ def test_concepts_a_unit_overlaps_most():
 
 
 def test_pages_of_concepts(two_runs):
-    pages = Pages(two_runs)
-    told = list(pages.concepts(list(pages.pictures.stored())))
+    pages = ReportContent(two_runs)
+    told = list(pages.concepts(list(pages.images.stored())))
     assert [page["page"] for page in told] == [concept.page for concept in pages.names.concepts]
     layer = two_runs[1]["late"]
     units = layer.units
@@ -187,8 +187,8 @@ def test_runs_of_other_data_share_concepts_by_name():
     assert [told[place] for place in names.places(home)] == [(one.category, one.name) for one in home]
     assert len(set(names.places(home).tolist())) == 4  # two of one name are two
     assert names.runs == ["random", "random (2)"]
-    pages = Pages(results)
-    by_name = {(page["category"], page["name"]): page for page in pages.concepts(list(pages.pictures.stored()))}
+    pages = ReportContent(results)
+    by_name = {(page["category"], page["name"]): page for page in pages.concepts(list(pages.images.stored()))}
     assert [data["dataset"] for data in by_name["object", "car"]["data"]] == ["street", "home"]
     assert [layer["id"] for layer in by_name["object", "sky"]["layers"]] == ["random:conv"]
     tables = pages.front()["layers"]
@@ -205,8 +205,8 @@ def test_every_dataset_is_told_of_once():
     first = dataclasses.replace(random_layer(5, categories=1), concepts=objects, **counts_for(5, objects))
     results = [result_of(first), result_of(layer), result_of(layer)]
     results[2].about["data"]["label_shape"] = [20, 30]
-    pages = Pages(results)
-    for page in pages.concepts(list(pages.pictures.stored())):
+    pages = ReportContent(results)
+    for page in pages.concepts(list(pages.images.stored())):
         assert [data["shape"] for data in page["data"]] == [[10, 15], [20, 30]]
 
 
@@ -241,8 +241,8 @@ def test_files_of_concepts(name, page):
 
 def test_an_image_of_several_runs_is_stored_once(two_runs):
     other = dataclasses.replace(two_runs[0], images={0: ShownImage("another.jpg", two_runs[0].images[0].jpeg)})
-    assert len(list(Pictures(two_runs).stored())) == 40
-    stored = list(Pictures([*two_runs, other]).stored())
+    assert len(list(ImageStore(two_runs).stored())) == 40
+    stored = list(ImageStore([*two_runs, other]).stored())
     assert len(stored) == 41  # of the same bytes, but another name
     assert [image.file for image in stored[:2]] == ["0.jpg", "1.jpg"]
     assert stored[0].content == two_runs[0].images[0].jpeg
@@ -258,7 +258,7 @@ def test_many_images_are_made_smaller(monkeypatch):
         jpegs.append(buffer.getvalue())
     result = dataclasses.replace(result_of(), images={n: ShownImage(str(n), jpeg) for n, jpeg in enumerate(jpegs)})
     monkeypatch.setattr(images, "BUDGET", sum(map(len, jpegs)) // 4)
-    stored = list(Pictures([result]).stored())
+    stored = list(ImageStore([result]).stored())
     assert (
         sum(len(image.content) for image in stored) < 2 * images.BUDGET
     )  # about: noise compresses worse than photographs
@@ -268,7 +268,7 @@ def test_many_images_are_made_smaller(monkeypatch):
             assert (opened.format, opened.size) == ("WEBP", image.size)
         assert images.SMALLEST <= image.size[0] < 192 and image.size[1] == pytest.approx(image.size[0] / 1.5, abs=1)
     monkeypatch.setattr(images, "BUDGET", 1)
-    assert {image.size[0] for image in Pictures([result]).stored()} == {images.SMALLEST}
+    assert {image.size[0] for image in ImageStore([result]).stored()} == {images.SMALLEST}
 
 
 def test_examples_are_those_of_the_first_run_that_has_any(two_runs):
@@ -277,12 +277,12 @@ def test_examples_are_those_of_the_first_run_that_has_any(two_runs):
         dataclasses.replace(run, examples=(ConceptExample(number, place, 150, texts[place]),))
         for run, number, place in zip(two_runs, (1, 1), (0, 1), strict=True)
     )
-    pages = Pages([first, second])
-    told = list(pages.concepts(list(pages.pictures.stored())))
+    pages = ReportContent([first, second])
+    told = list(pages.concepts(list(pages.images.stored())))
     assert [[example["name"] for example in page["examples"]] for page in told][:2] == [["picture 0.jpg"], []]
 
 
 def test_a_report_of_nothing():
     for results in ([], [result_of()]):
         with pytest.raises(NetdissectError, match="one run or more"):
-            Pages(results)
+            ReportContent(results)

@@ -33,7 +33,8 @@ from netdissect.pipeline.inputs import open_data, open_model
 from netdissect.progress import progress_bar
 from netdissect.results import Result
 from netdissect.types import Concept, NetdissectError, sorted_categories
-from netdissect.visualization import VisualizationOptions, check_looks
+from netdissect.visualization import VisualizationOptions
+from netdissect.visualization.looking import check_looks
 
 
 def dissect(

@@ -21,7 +21,8 @@ from netdissect.pipeline.plan import check_same_plan, plan_of
 from netdissect.progress import Clock, progress_bar
 from netdissect.results import LayerResult, Result
 from netdissect.types import NetdissectError, OnProgress, plain_text
-from netdissect.visualization import VisualizationOptions, visualized
+from netdissect.visualization import VisualizationOptions
+from netdissect.visualization.looking import visualized
 
 #: Bins of the histograms in a result.
 HISTOGRAM_BINS = 64

@@ -19,8 +19,8 @@ from netdissect.progress import progress_bar
 from netdissect.storage import check_picture, write_picture
 from netdissect.types import NetdissectError
 from netdissect.visualization.activations import activations_of
-from netdissect.visualization.dreaming import Dreaming
 from netdissect.visualization.dreaming import dream as dreamt
+from netdissect.visualization.options import Dreaming
 from netdissect.visualization.pictures import picture_of, pixels_of
 
 

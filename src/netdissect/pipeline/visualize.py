@@ -16,15 +16,16 @@ from netdissect.networks.load import LoadedModel
 from netdissect.networks.weights import weights_hash
 from netdissect.numbers import whole_number
 from netdissect.options import choose_device
-from netdissect.pages.page import check_page, write_page
+from netdissect.pages.page import check_page
 from netdissect.pipeline.bases import Chosen
 from netdissect.pipeline.dissect import choose_looks, dissect, told_of
 from netdissect.pipeline.inputs import open_data, open_model
 from netdissect.progress import progress_bar
 from netdissect.results import Result, basis_in_words
 from netdissect.types import NetdissectError
-from netdissect.visualization import VisualizationOptions, check_looks, visualized
-from netdissect.visualization.page import plain_visualizations, visualization_notes, visualization_sections
+from netdissect.visualization import VisualizationOptions
+from netdissect.visualization.looking import check_looks, visualized
+from netdissect.visualization.page import write_visualization_page
 
 
 def visualize(
@@ -63,20 +64,8 @@ def visualize(
         saved = run if isinstance(run, Result) else Result.load(run)
         result = _of_run(saved, model, names, looks, data, batch_size, device, progress)
     if out is not None:
-        told = result.about["data"]
         with progress_bar(progress) as bar:
-            write_page(
-                out,
-                f"{result.name}: what units look for",
-                visualization_sections(result),
-                facts=[
-                    ("Network", result.about["model"]["name"]),
-                    ("Data", f"{told['images']:,} images of {told['name']}"),
-                ],
-                notes=visualization_notes(result),
-                data=plain_visualizations(result),
-                on_progress=bar,
-            )
+            write_visualization_page(result, out, on_progress=bar)
     return result
 
 

@@ -6,11 +6,10 @@ from netdissect.results.layer import LayerResult
 from netdissect.results.published import PublishedNetwork, published_networks
 from netdissect.results.run import ConceptExample, Result, ShownImage, check_free
 from netdissect.results.table import open_result, read_table
-from netdissect.results.visualization import METHODS, Visualization
+from netdissect.results.visualization import Visualization
 from netdissect.results.words import basis_in_words
 
 __all__ = [
-    "METHODS",
     "ConceptExample",
     "LayerResult",
     "PublishedNetwork",
