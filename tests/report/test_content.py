@@ -1,7 +1,6 @@
 """A report's plain data, before any markup."""
 
 import dataclasses
-import io
 import json
 
 import numpy as np
@@ -9,17 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from pycocotools import mask as coco
 
 from netdissect import Concept, NetdissectError
 from netdissect.engine.encoding import encode_masks
 from netdissect.engine.mask import STRETCH, Alignment, Anchored, unit_masks
-from netdissect.pages import images
-from netdissect.pages.images import ImageStore
 from netdissect.report.content import ReportContent
 from netdissect.report.names import Names, concept_page
-from netdissect.results import ConceptExample, ShownImage
+from netdissect.results import ConceptExample
 from tests.report.golden import FOLDER, as_text, golden_data
 from tests.report.results import HOSTILE, LONG, RIGHT_TO_LEFT, random_layer, result_of
 from tests.unchecked import unchecked_types
@@ -237,38 +233,6 @@ def counts_for(units, concepts):
 )
 def test_files_of_concepts(name, page):
     assert concept_page(3, name) == page
-
-
-def test_an_image_of_several_runs_is_stored_once(two_runs):
-    other = dataclasses.replace(two_runs[0], images={0: ShownImage("another.jpg", two_runs[0].images[0].jpeg)})
-    assert len(list(ImageStore(two_runs).stored())) == 40
-    stored = list(ImageStore([*two_runs, other]).stored())
-    assert len(stored) == 41  # of the same bytes, but another name
-    assert [image.file for image in stored[:2]] == ["0.jpg", "1.jpg"]
-    assert stored[0].content == two_runs[0].images[0].jpeg
-
-
-def test_many_images_are_made_smaller(monkeypatch):
-    random = np.random.default_rng(0)
-    jpegs = []
-    for _ in range(6):
-        small = Image.fromarray(random.integers(0, 255, (12, 18, 3), dtype=np.uint8))
-        buffer = io.BytesIO()
-        small.resize((192, 128), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=85)
-        jpegs.append(buffer.getvalue())
-    result = dataclasses.replace(result_of(), images={n: ShownImage(str(n), jpeg) for n, jpeg in enumerate(jpegs)})
-    monkeypatch.setattr(images, "BUDGET", sum(map(len, jpegs)) // 4)
-    stored = list(ImageStore([result]).stored())
-    assert (
-        sum(len(image.content) for image in stored) < 2 * images.BUDGET
-    )  # about: noise compresses worse than photographs
-    for place, image in enumerate(stored):
-        assert image.file == f"{place}.webp"
-        with Image.open(io.BytesIO(image.content)) as opened:
-            assert (opened.format, opened.size) == ("WEBP", image.size)
-        assert images.SMALLEST <= image.size[0] < 192 and image.size[1] == pytest.approx(image.size[0] / 1.5, abs=1)
-    monkeypatch.setattr(images, "BUDGET", 1)
-    assert {image.size[0] for image in ImageStore([result]).stored()} == {images.SMALLEST}
 
 
 def test_examples_are_those_of_the_first_run_that_has_any(two_runs):

@@ -22,11 +22,11 @@ CONCEPTS_PER_CATEGORY = 5
 def unit_chunks(
     named: NamedLayer, number: int, result: Result, names: Names, shown: Shown
 ) -> Iterator[list[dict[str, Any]]]:
-    """The units of the report's layer of that ``number`` in turn, ``CHUNK`` at a time.
+    """Yield the units of the report's layer of that ``number``, ``CHUNK`` at a time.
 
     Of each: ``shots``, its top images (see ``TopImageMasks``); ``best``, per category of the layer, lists of
-    concept (its place in the report's list), IoU and ceiling; ``activations``, its threshold, extremes and histogram, None where
-    these are unknown; ``visualizations``, pictures by method.
+    concept (its place in the report's list), IoU and ceiling; ``activations``, its threshold, extremes and
+    histogram, None where these are unknown; ``visualizations``, pictures by method.
     """
     layer, places = named.layer, names.places(named.layer.concepts)
     top_images = TopImageMasks(result, layer)
