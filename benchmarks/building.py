@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from netdissect.concepts.building.builder import build_broden
-from netdissect.concepts.building.processes import core_count
-from netdissect.concepts.building.sources import open_sources
+from netdissect.broden.building.builder import build_broden
+from netdissect.broden.building.processes import core_count
+from netdissect.broden.building.sources import open_sources
 
 
 class Repeated:

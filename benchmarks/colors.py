@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from netdissect.concepts.building.color import COLOR_NAMES, name_colors, read_color_table, survey_color_table
+from netdissect.broden.building.color import COLOR_NAMES, name_colors, read_color_table, survey_color_table
 from netdissect.concepts.files import read_image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

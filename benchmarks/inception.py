@@ -44,7 +44,7 @@ def measure_layer(
     saved = Result.load(run)
     units = torch.linspace(0, saved[layer].unit_count - 1, min(count, saved[layer].unit_count)).int().unique().tolist()
     looks = VisualizationOptions(("inceptionism",), tuple(units), excitation=how)
-    forward = seconds_forward(model, tuple(saved.about["options"]["size"]))
+    forward = seconds_forward(model, tuple(saved.description.settings.size))
     begun = time.perf_counter()
     result = visualize(model, layer, looks, data, run=run)
     seconds = (time.perf_counter() - begun) / len(units)

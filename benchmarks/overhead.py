@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from netdissect import ConceptDataset, Labels, dissect, load_model, open_dataset
-from netdissect.engine.batches import Preprocess, Reader
-from netdissect.options import choose_workers
+from netdissect.inference.preprocess import Preprocess
+from netdissect.inference.reader import Reader
+from netdissect.parallel import background_threads
 
 BATCH_SIZE = 32
 ALEXNET = ("features.1", "features.4", "features.7", "features.9", "features.11")
@@ -51,7 +52,7 @@ def bare_seconds(model: nn.Module, data: ConceptDataset, *, channels_last: bool)
     """Decoding, preprocessing and the whole eager forward pass, with the reader that the dissection has."""
     preprocess = Preprocess()
     order = np.random.default_rng(0).permutation(len(data)).tolist()
-    reader = Reader(Unlabelled(data), preprocess, BATCH_SIZE, order=order, workers=choose_workers(None))
+    reader = Reader(Unlabelled(data), preprocess, BATCH_SIZE, order=order, workers=background_threads())
     begun = time.perf_counter()
     with torch.no_grad():
         for batch in reader.batches():
@@ -65,7 +66,7 @@ def dissection_seconds(model: nn.Module, layers: tuple[str, ...], data: ConceptD
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         result = dissect(model, layers, data, batch_size=BATCH_SIZE, out=Path(folder) / "run", progress=False)
-        return {"whole": time.perf_counter() - begun, **result.about["timings"]}
+        return {"whole": time.perf_counter() - begun, **result.description.timings}
 
 
 def measure_case(name: str, spec: str, data: ConceptDataset, repeats: int) -> dict[str, object]:

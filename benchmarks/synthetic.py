@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from netdissect import Concept, Labels
 from netdissect.activations import ActivationWriter, KeptActivations
-from netdissect.engine.batches import Batch, Preprocess
+from netdissect.bases import BasisView
 from netdissect.engine.tally import Concepts
-from netdissect.engine.view import View
+from netdissect.inference.preprocess import Preprocess
+from netdissect.inference.reader import Batch
 from netdissect.measure import collect, count
 from netdissect.networks.layers import find_layers
 
@@ -167,7 +168,7 @@ def _run(images: int, units: int, size: int, layers: int, concepts: int) -> dict
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        views = [View(layer.name, layer) for layer in find_layers(model, names, torch.zeros(1, 3, 1, 1))]
+        views = [BasisView(layer.name, layer) for layer in find_layers(model, names, torch.zeros(1, 3, 1, 1))]
         with ActivationWriter(folder, views, data, (1, 1), QUANTILE, {}) as writer:
             reader = SyntheticReader(data)
             collect(model, views, reader, writer, quantile=QUANTILE, device=torch.device("cpu"))

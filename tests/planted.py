@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 
 #: Feeds pixel values as they are, over 255.
 PLAIN = Preprocess(size=(8, 8), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

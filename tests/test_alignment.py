@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from netdissect import KeptActivations, dissect
-from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.engine.alignment import alignment_of
+from netdissect.engine.mask import unit_masks
 from netdissect.engine.tally import Concepts
 from netdissect.measure import count
 from netdissect.networks.layers import list_layers
@@ -94,10 +95,10 @@ def test_real_network_on_real_images_with_both_alignments():
     }
     spec = f"{SHARED / 'models/networks.py'}:mobilenet_v2_imagenet"
     results = {align: dissect(spec, "features.17", align=align, **options) for align in ("receptive", "stretch")}
-    told = results["receptive"].about["layers"]["features.17"]
+    told = results["receptive"].description.layers["features.17"].to_plain()
     assert told["align"] == "receptive"
     assert told["field"]["rows"] == [31.0 + 32 * place for place in range(7)] == told["field"]["columns"]
-    assert results["stretch"].about["layers"]["features.17"]["align"] == "stretch"
+    assert results["stretch"].description.layers["features.17"].align == "stretch"
     receptive, stretch = (result["features.17"] for result in results.values())
     assert np.array_equal(receptive.thresholds, stretch.thresholds)
     assert np.array_equal(receptive.top_maps, stretch.top_maps)

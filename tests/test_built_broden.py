@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from netdissect import BrodenDataset, dissect
-from netdissect.concepts.building.builder import build_broden
-from netdissect.concepts.building.color import COLOR_NAMES, name_colors, read_color_table
-from netdissect.concepts.building.sources import open_sources
-from netdissect.concepts.building.work import place_of
+from netdissect.broden.building.builder import build_broden
+from netdissect.broden.building.color import COLOR_NAMES, name_colors, read_color_table
+from netdissect.broden.building.sources import open_sources
+from netdissect.broden.building.work import place_of
+from netdissect.broden.check import check_broden
 from netdissect.concepts.census import count_concepts
-from netdissect.concepts.check import check_broden
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared

@@ -1,4 +1,30 @@
-"""Names of choices that several rooms share; here, since none of them needs torch."""
+"""The choices that a caller has, by name.
+
+Open choices are registries: adding one takes a class in a file of its own, and a line here. Registries hold addresses,
+which are imported when first asked for, so that help texts list them without torch.
+"""
+
+from netdissect.registry import Registry
+
+#: Bases of a layer's activation space (see ``bases``).
+BASES = Registry(
+    "basis",
+    [
+        (
+            "pca",
+            "netdissect.bases.components:PrincipalComponents",
+            "principal components, found in a pass of their own",
+        ),
+        ("rotation", "netdissect.bases.rotation:Rotated", "rotation:AMOUNT,SEED, a part of a random rotation"),
+        ("matrix", "netdissect.bases.matrix:Matrix", "the rows of a matrix in a .npy or .safetensors file"),
+    ],
+)
+
+#: Scores of how well a unit's masks agree with a concept (see ``results.criteria``).
+CRITERIA = Registry(
+    "criterion",
+    [("iou", "netdissect.results.criteria:IntersectionOverUnion", "intersection over union")],
+)
 
 #: Orders of an image's channels, each with how many channels there are.
 CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}

@@ -39,6 +39,15 @@ def in_order(
             threads.shutdown(wait=True, cancel_futures=True)
 
 
+def background_threads() -> int:
+    """Return half as many threads as there are cores, at most ``MOST_WORKERS``: the network needs the rest.
+
+    >>> 1 <= background_threads() <= MOST_WORKERS
+    True
+    """
+    return min(MOST_WORKERS, max(1, (os.cpu_count() or 1) // 2))
+
+
 def reading_threads() -> int:
     """Threads for reading files when nothing else is done: one per core, at most ``MOST_WORKERS``."""
     return min(MOST_WORKERS, os.cpu_count() or 1)

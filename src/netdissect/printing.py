@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netdissect.broden.building.builder import Build
+    from netdissect.broden.check import Checked
     from netdissect.compare import Alignment, Comparison
-    from netdissect.concepts.building.builder import Build
     from netdissect.concepts.census import Census
-    from netdissect.concepts.check import Checked
     from netdissect.experiments.rotation.curves import Curve
     from netdissect.experiments.series.series import Series
     from netdissect.networks.layers import LayerInfo
@@ -28,13 +28,14 @@ MOST_LAYERS = 60
 
 def print_summary(result: "Result") -> None:
     """The counts of each layer, its detectors and best units, and the notes of the run."""
-    model, data = result.about["model"], result.about["data"]
+    description = result.description
+    network, data = description.network, description.data
     if result.is_table:
-        print(f"{result.name}: units of {data['name']}, from the table {result.about['table']}")
+        print(f"{result.name}: units of {data.name}, from the table {description.table}")
     else:
-        print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
+        print(f"{result.name}: {network.name} on {data.images} images of {data.name}")
     for layer in result.layers.values():
-        _print_layer(layer, result.layer_in_words(layer.layer))
+        _print_layer(layer, description.layer_words(layer.layer))
     for note in result.notes:
         print(f"\nnote: {note}")
     print()
@@ -64,8 +65,8 @@ def _print_layer(layer: "LayerResult", words: str) -> None:
 
 def print_rotation(result: "Result", curves: Sequence["Curve"]) -> None:
     """The unique detectors of each layer, by how much it is rotated, and in other bases."""
-    model, data = result.about["model"], result.about["data"]
-    print(f"{result.name}: {model['name']} on {data['images']} images of {data['name']}")
+    network, data = result.description.network, result.description.data
+    print(f"{result.name}: {network.name} on {data.images} images of {data.name}")
     for curve in curves:
         print(f"\n{curve.layer}: unique detectors, IoU > {curve.iou_threshold:g}; means over rotations\n")
         rows: list[list[Any]] = []

@@ -4,19 +4,23 @@ A field holds its default, its check and its help. The command's options, the ke
 plan of a resume and ``run.json`` follow from the fields: a new setting is one field here, and its use.
 """
 
-from collections.abc import Mapping, Sequence
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar
 
 import attrs
 from attrs import frozen
 
-from netdissect.choices import ALIGNMENTS, CHANNELS, LAYOUTS, PRECISIONS, VALUE_RANGES
+from netdissect.choices import ALIGNMENTS, CHANNELS, CRITERIA, LAYOUTS, PRECISIONS, VALUE_RANGES
 from netdissect.numbers import chosen, real_number, whole, whole_number
+from netdissect.registry import Registry
 from netdissect.types import NetdissectError, nearest
 
 #: Seconds of work between commits: after a kill at most so much is done again.
 CHUNK_SECONDS = 5.0
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _SettingsType = TypeVar("_SettingsType", bound="NetworkSettings")
 
 
@@ -24,14 +28,14 @@ _SettingsType = TypeVar("_SettingsType", bound="NetworkSettings")
 class Option:
     """The command's option for a setting, as far as it differs from the setting itself.
 
-    ``registry``, as ``module:name``, lists the names that the option takes; a ``hidden`` setting has no option.
+    The help lists the names of ``registry``. A ``hidden`` setting has no option.
     """
 
     flag: str | None = None
     metavar: str | None = None
     help: str | None = None
     default: Any = None
-    registry: str | None = None
+    registry: Registry | None = None
     hidden: bool = False
 
 
@@ -124,6 +128,7 @@ class NetworkSettings:
         converter=_optional(_layout),
         option=Option(
             metavar="nuhw|nhwu|ntu|nu",
+            help="Dimensions of layers' outputs: n images, u units, h w positions, t tokens. Default: inferred.",
         ),
     )
     size: tuple[int, int] | None = setting(
@@ -132,6 +137,7 @@ class NetworkSettings:
         converter=_optional(_size),
         option=Option(
             metavar="S|HxW",
+            help="Image pixels; images are squashed to it. Default: what the weights tell, or 224.",
         ),
     )
     mean: tuple[float, ...] | None = setting(
@@ -182,13 +188,14 @@ class NetworkSettings:
         converter=_optional(str),
         option=Option(
             default="auto",
-            help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.",
+            help="The device: cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.",
         ),
     )
     precision: str = setting(
         "float32",
         "float32, or bfloat16 or float16 for a faster pass of other results.",
         converter=chosen("precision", PRECISIONS),
+        option=Option(help="The number type: float32, or bfloat16 or float16 for a faster pass of other results."),
     )
 
     @classmethod
@@ -212,6 +219,14 @@ class NetworkSettings:
         if keywords:
             raise NetdissectError(f"settings are given already: leave out {', '.join(keywords)}")
         return settings
+
+    def changed(self) -> list[str]:
+        """Return the names of the settings that differ from their defaults.
+
+        >>> NetworkSettings(size=64).changed()
+        ['size']
+        """
+        return [field.name for field in attrs.fields(type(self)) if getattr(self, field.name) != field.default]
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings that a result follows from, as a run records them.
@@ -251,7 +266,7 @@ class Settings(NetworkSettings):
         converter=str,
         option=Option(
             help="How the agreement of masks with a concept is scored:",
-            registry="netdissect.results.criteria:CRITERIA",
+            registry=CRITERIA,
         ),
     )
     iou_threshold: float = setting(
@@ -288,7 +303,12 @@ class Settings(NetworkSettings):
             help="A class index without a concept, for a folder of masks; repeat for more.",
         ),
     )
-    limit: int | None = setting(None, "at most this many images, drawn by seed.", converter=_optional(whole("limit")))
+    limit: int | None = setting(
+        None,
+        "at most this many images, drawn by seed.",
+        converter=_optional(whole("limit")),
+        option=Option(help="At most this many images, drawn by --seed."),
+    )
     seed: int = setting(
         0,
         "the seed of limit, of scenes, of the images' order and, where the model is a name, of its random weights.",
@@ -329,10 +349,48 @@ class Settings(NetworkSettings):
         "seconds of work between commits: after a kill at most so much is done again.",
         converter=float,
         recorded=False,
-        option=Option(
-            hidden=True,
-        ),
+        option=Option(hidden=True),
     )
+    held_bytes: int = setting(
+        2**29,
+        "bytes of activation maps held in memory until thresholds are better known.",
+        converter=whole("number of bytes held", least=0),
+        recorded=False,
+        option=Option(hidden=True),
+    )
+    sample_size: int = setting(
+        2000,
+        "images, at most, whose maximal responses are kept.",
+        converter=whole("size of the sample"),
+        option=Option(hidden=True),
+    )
+
+
+def takes_settings(kind: type[NetworkSettings]) -> Callable[[_Function], _Function]:
+    """Decorate a function that takes settings as ``**options``.
+
+    The function gets the signature and the help of the settings, which ``help`` and interactive editors show: the line
+    ``{settings}`` of its docstring is replaced by their help.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        signature = inspect.signature(function)
+        named = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        fields = attrs.fields(kind)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        named += [
+            inspect.Parameter(field.name, keyword, default=field.default, annotation=field.type) for field in fields
+        ]
+        function.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+        function.__doc__ = re.sub(
+            r"^( +)\{settings\}$",
+            lambda line: "\n".join(f"{line[1]}{field.name}: {field.metadata['help']}" for field in fields),
+            function.__doc__ or "",
+            flags=re.MULTILINE,
+        )
+        return function
+
+    return decorate
 
 
 class NetworkKeywords(TypedDict, total=False):
@@ -364,3 +422,5 @@ class SettingsKeywords(NetworkKeywords, total=False):
     workers: int | None
     top_images: int
     chunk_seconds: float
+    held_bytes: int
+    sample_size: int

@@ -15,7 +15,7 @@ from PIL import Image
 
 from netdissect.concepts import BrodenDataset, ConceptDataset
 from netdissect.types import BadSampleError, Concept, NetdissectError
-from tests.concepts.broden_files import label_colors, write_broden, write_table
+from tests.broden.broden_files import label_colors, write_broden, write_table
 from tests.damage import cut
 from tests.shared import SHARED
 

@@ -11,7 +11,7 @@ from netdissect.concepts.base import Subset
 from netdissect.concepts.census import CategoryCount, count_concepts, find_images
 from netdissect.labels import Labels
 from netdissect.types import BadSampleError, Concept, NetdissectError
-from tests.concepts.broden_files import write_broden, write_table
+from tests.broden.broden_files import write_broden, write_table
 from tests.planted import MemoryDataset
 
 

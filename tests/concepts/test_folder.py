@@ -13,7 +13,7 @@ from torch import nn
 from netdissect import dissect
 from netdissect.concepts import ConceptDataset, FolderDataset
 from netdissect.concepts.files import read_image
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.damage import cut
 from tests.shared import SHARED
@@ -336,11 +336,9 @@ def test_a_run_stops_at_a_bad_file_or_skips_and_counts_it(tmp_path):
         dissect(network, ["maps"], root, **options)
     (root / "images" / "f.jpg").write_bytes((root / "images" / "a.jpg").read_bytes())
     result = dissect(network, ["maps"], root, skip_bad=True, **options)
-    about = result.about["data"]
-    assert about["images"] == 3 and len(about["skipped"]) == 3
-    assert ["b.jpg" in about["skipped"][0], "d.png" in about["skipped"][1], "f.jpg" in about["skipped"][2]] == [
-        True
-    ] * 3
+    about = result.description.data
+    assert about.images == 3 and len(about.skipped) == 3
+    assert ["b.jpg" in about.skipped[0], "d.png" in about.skipped[1], "f.jpg" in about.skipped[2]] == [True] * 3
     assert any("3 of 6 images" in note and "b.jpg" in note for note in result.notes)
     whole = write_folder(tmp_path / "whole", {})
     for stem in "ace":

@@ -13,10 +13,10 @@ from PIL import Image
 
 from netdissect.concepts.base import ConceptDataset
 from netdissect.concepts.scenes import Scenes
-from netdissect.concepts.scenes.colors import TYPICAL
-from netdissect.concepts.scenes.dataset import VERSION
-from netdissect.concepts.scenes.textures import TEXTURES
-from netdissect.concepts.scenes.vocabulary import LAYERS, NUMBER, PARTS_OF
+from netdissect.scenes.colors import TYPICAL
+from netdissect.scenes.rendering import VERSION
+from netdissect.scenes.textures import TEXTURES
+from netdissect.scenes.vocabulary import LAYERS, NUMBER, PARTS_OF
 from netdissect.types import CATEGORIES, NetdissectError
 from tests.unchecked import unchecked_types
 

@@ -101,7 +101,7 @@ def test_one_value_throughout(value):
 
 def test_merged_bins():
     values = torch.rand(4, 2, 9, 9) * 5 - 1
-    start, width, counts = histogram_of(values).merged(64)
+    bins = histogram_of(values).compute().merged(64)
     for unit in range(2):
-        edges = float(start[unit]) + np.arange(65) * float(width[unit])
-        assert counts[unit].tolist() == np.histogram(values[:, unit].numpy(), edges)[0].tolist()
+        edges = float(bins.start[unit]) + np.arange(65) * float(bins.width[unit])
+        assert bins.counts[unit].tolist() == np.histogram(values[:, unit].numpy(), edges)[0].tolist()

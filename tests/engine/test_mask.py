@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from netdissect.engine.alignment import Alignment, Anchored, alignment_of
 from netdissect.engine.field import Field
-from netdissect.engine.mask import Alignment, Anchored, alignment_of, lit_pixels, unit_masks, upsample
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.lit_pixels import lit_pixels
+from netdissect.engine.mask import unit_masks, upsample
 from tests import reference
 
 SIZES = st.integers(1, 12)
@@ -85,12 +88,12 @@ def test_lit_pixels_are_those_of_masks_however_maps_lie(rows, columns, out_heigh
     align = Alignment(Anchored(*rows), Anchored(*columns))
     levels = torch.full((5,), level, dtype=torch.float32)
     expected = unit_masks(maps, levels, shape, align)
-    places, found = torch.arange(5 * height), torch.zeros_like(expected)
-    values = maps.reshape(5 * height, width)
-    for lit in lit_pixels(places, values, levels.repeat_interleave(height), height, shape, align):
-        pixel = lit.first[lit.cell] + lit.pixel
-        found.view(5, -1)[lit.row[lit.cell] // height, pixel] = True
-        assert len(pixel) == len(set(zip((lit.row[lit.cell] // height).tolist(), pixel.tolist(), strict=True)))
+    values, found = maps.reshape(5 * height, width), torch.zeros_like(expected)
+    rows = KeptRows(height, torch.tensor([5 * height]), torch.arange(5 * height), values == values, values)
+    for lit in lit_pixels(rows, levels, shape, align):
+        unit, pixel = rows.unit[lit.row[lit.cell]], lit.first[lit.cell] + lit.offset
+        found.view(5, -1)[unit, pixel] = True
+        assert len(pixel) == len(set(zip(unit.tolist(), pixel.tolist(), strict=True)))
     assert torch.equal(found, expected)
 
 

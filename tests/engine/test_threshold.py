@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdissect.engine.gather import Gathered
-from netdissect.engine.rows import Extremes
+from netdissect.engine.extremes import Extremes
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.engine.threshold import select_thresholds, threshold_rank
 from tests import reference
 
@@ -23,13 +23,14 @@ def test_rank_reads_the_quantile_as_a_decimal(quantile, values, rank):
 def gather(activations, quantile, batch_size, planned=None, top_images=1):
     """What a pass over ``activations`` gathers and keeps; ``planned`` is how many images were thought to come."""
     images, units, height, width = activations.shape
-    gathered = Gathered.empty(units, top_images)
+    gathered = LayerStatistics.empty(units, top_images)
     rank = threshold_rank(quantile, (planned or images) * height * width)
     kept = []
     for begin in range(0, images, batch_size):
         maps = torch.from_numpy(activations[begin : begin + batch_size])
         batch = torch.arange(begin, begin + len(maps)), maps, Extremes.of(maps)
-        gathered.update(*batch, rank)
+        gathered.update(*batch)
+        gathered.raise_bound(rank)
         kept.append(gathered.needed(*batch))
     return gathered, kept
 
@@ -42,7 +43,7 @@ def thresholds_of(activations, quantile, batch_size, planned=None, memory=2**24)
 
     def read():
         for rows in kept:
-            unit = (rows.places // height).repeat_interleave(rows.needed.sum(dim=1))
+            unit = rows.unit.repeat_interleave(rows.needed.sum(dim=1))
             yield unit.numpy(), rows.values[rows.needed].numpy()
 
     at_most = gathered.histogram.count_from(bound).numpy()
@@ -82,7 +83,7 @@ def test_units_that_are_nearly_always_zero_cost_no_reading_of_their_own():
     def read():
         reads.append(len(reads))
         for rows in kept:
-            unit = (rows.places // 5).repeat_interleave(rows.needed.sum(dim=1))
+            unit = rows.unit.repeat_interleave(rows.needed.sum(dim=1))
             yield unit.numpy(), rows.values[rows.needed].numpy()
 
     rank = threshold_rank(0.01, 1000)
@@ -114,5 +115,5 @@ def test_an_outlier_far_from_all_else_costs_space_and_not_exactness():
 def test_most_rows_are_let_go():
     activations = np.maximum(np.random.default_rng(3).standard_normal((400, 4, 6, 6)) - 1, 0).astype(np.float32)
     _, kept = gather(activations, 0.005, 10)
-    later = sum(len(rows.places) for rows in kept[20:])
+    later = sum(len(rows.index) for rows in kept[20:])
     assert later < 0.2 * 200 * 4 * 6

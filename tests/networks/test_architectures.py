@@ -247,7 +247,8 @@ def test_layers_are_those_asked_for(spec, result):
 
 
 def test_what_is_told_of_layers(spec, result):
-    for name, told in result.about["layers"].items():
+    for name, layer in result.description.layers.items():
+        told = layer.to_plain()
         field = told["field"] and tuple(Field.from_plain(told["field"]).summary().values())
         assert (name, Told(tuple(told["shape"]), told["layout"], field, len(told["tokens_left_out"]))) == (
             name,
@@ -275,7 +276,7 @@ def test_the_table_in_the_docs(spec, result):
     ]
     assert rows
     for _, name, *cells in rows:
-        told = result.about["layers"][name]
+        told = result.description.layers[name].to_plain()
         units, *positions = told["shape"]
         field = Field.from_plain(told["field"]).summary().values() if told["field"] else [""] * 3
         assert (name, cells) == (name, [str(units), "x".join(map(str, positions)), told["layout"], *map(str, field)])

@@ -346,10 +346,14 @@ def test_hub_name_goes_to_timm_as_it_is(monkeypatch):
         asked.append((name, options))
         return nn.Conv2d(3, 4, 1)
 
+    constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(timm, "create_model", create)
-    monkeypatch.setattr("netdissect.networks.libraries._answers", lambda address: True)
-    assert load_model("timm:hf-hub:owner/name.tag", arguments={"num_classes": 5}).is_random
-    assert load_model("timm:hf_hub:owner/name", weights=DEFAULT_WEIGHTS).weights == "timm:hf_hub:owner/name DEFAULT"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with socket.create_server(("127.0.0.1", 0)) as hub:  # listens, which is all that is asked of it
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        assert load_model("timm:hf-hub:owner/name.tag", arguments={"num_classes": 5}).is_random
+        loaded = load_model("timm:hf_hub:owner/name", weights=DEFAULT_WEIGHTS)
+    assert loaded.weights == "timm:hf_hub:owner/name DEFAULT"
     assert asked == [
         ("hf-hub:owner/name.tag", {"num_classes": 5}),
         ("hf_hub:owner/name", {"pretrained": True}),

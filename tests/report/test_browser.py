@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netdissect.engine.mask import STRETCH, unit_masks
+from netdissect.engine.alignment import STRETCH
+from netdissect.engine.mask import unit_masks
 from tests.report.accessibility import barriers
 from tests.report.results import CONCEPTS, HOSTILE, LONG, RIGHT_TO_LEFT
 

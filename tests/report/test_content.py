@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from netdissect import Concept, NetdissectError
+from netdissect.engine.alignment import STRETCH, Alignment, Anchored
 from netdissect.engine.encoding import encode_masks
-from netdissect.engine.mask import STRETCH, Alignment, Anchored, unit_masks
+from netdissect.engine.mask import unit_masks
 from netdissect.report.content import ReportContent
 from netdissect.report.names import Names, concept_page
 from netdissect.results import ConceptExample
@@ -101,7 +102,7 @@ def test_units_shots(align):
         "step": [6.0, 9.0],
     }
     result = result_of(layer)
-    told = result.about["layers"]["conv"]
+    told = result.description.layers["conv"]
     told.update(align=align, field=field)
     with unchecked_types():
         units = chunks_of(ReportContent([result]))[0]

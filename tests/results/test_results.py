@@ -215,16 +215,27 @@ def test_what_is_not_a_run_is_never_overwritten(layer, tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full")])
-def test_a_failing_save_leaves_nothing_behind(layer, tmp_path, monkeypatch, error):
+@pytest.mark.parametrize("part", ["layer", "image"])
+def test_a_failing_save_leaves_nothing_behind(layer, tmp_path, part, error):
     out = result_of(layer, name="first").save(tmp_path / "run")
 
-    def fail(*args, **kwargs):
-        raise error
+    class Fails:
+        name = "a"
 
-    monkeypatch.setattr(np.lib.format, "write_array", fail)
+        def __getattr__(self, name):
+            raise error
+
+        def __array__(self, *args, **kwargs):
+            raise error
+
+    second = result_of(layer, name="second")
+    if part == "layer":
+        object.__setattr__(second["conv"], "peaks", Fails())
+    else:
+        second.images[0] = Fails()
     for target in (out, tmp_path / "new"):
         with pytest.raises((KeyboardInterrupt, NetdissectError)):
-            result_of(layer, name="second").save(target, overwrite=True)
+            second.save(target, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert Result.load(out).name == "first"
 

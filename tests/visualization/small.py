@@ -4,10 +4,11 @@ from contextlib import contextmanager
 
 import torch
 
-from netdissect.engine.batches import Preprocess
-from netdissect.engine.view import View
+from netdissect.bases import choose_views
+from netdissect.inference.differentiate import differentiating
+from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.layers import find_layers
-from netdissect.visualization.activations import activations_of
+from tests.runners import runner_of
 
 #: Networks are fed pixels as they are.
 PLAIN = Preprocess((8, 8), (0.0,) * 3, (1.0,) * 3)
@@ -17,7 +18,7 @@ PLAIN = Preprocess((8, 8), (0.0,) * 3, (1.0,) * 3)
 def opened(model, name, preprocess=PLAIN, basis=None):
     image = torch.zeros(1, preprocess.channel_count, *preprocess.size)
     (layer,) = find_layers(model, [name], image)
-    with activations_of(model, View(name, layer, basis), preprocess, torch.device("cpu")) as activations:
+    with differentiating(runner_of(model, preprocess), choose_views([layer], basis)[0]) as activations:
         yield activations
 
 

@@ -3,17 +3,18 @@
 import pytest
 import torch
 
-from netdissect.engine.batches import Preprocess
-from netdissect.engine.view import View
+from netdissect.bases import BasisView
+from netdissect.inference.differentiate import differentiating
+from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.layers import find_layers
 from netdissect.networks.load import load_model
 from netdissect.visualization import saliency
-from netdissect.visualization.activations import activations_of
 from netdissect.visualization.deconvnet import project_back
 from netdissect.visualization.inception import excite
 from netdissect.visualization.model_image import model_image
 from netdissect.visualization.options import Excitation
-from tests.test_tokens import Transformer
+from tests.pipeline.test_tokens import Transformer
+from tests.runners import runner_of
 from tests.unchecked import unchecked_types
 from tests.visualization.small import noise, state
 
@@ -52,7 +53,7 @@ def look_at(model, layer, preprocess):
     """In all ways, at the last of its units, in the middle of its map."""
     images, (height, width) = noise(1, 3, *preprocess.size), (*layer.shape, 1, 1)[1:3]
     there = torch.tensor([layer.units - 1]), torch.tensor([[height // 2, width // 2]])
-    with activations_of(model, View(layer.name, layer), preprocess, torch.device("cpu")) as activations:
+    with differentiating(runner_of(model, preprocess), BasisView(layer.name, layer)) as activations:
         for way in (saliency.gradient, saliency.guided, project_back):
             assert way(activations, images, *there).isfinite().all(), layer.name
         excited = excite(activations, [layer.units - 1], Excitation(steps=1))

@@ -6,13 +6,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from netdissect.engine.batches import Preprocess
+from netdissect.bases import BasisView
 from netdissect.engine.field import Field
-from netdissect.engine.view import View
+from netdissect.inference.differentiate import differentiating
+from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.demo import demo_network
 from netdissect.networks.layers import find_layers
-from netdissect.visualization.activations import activations_of
 from netdissect.visualization.crops import WHOLE, centre_of, crop, marked, receptive_box
+from tests.runners import runner_of
 
 FIELD = Field(rows=(3.5, 7.5), columns=(1.0, 5.0, 9.0), size=(8.0, 5.0), step=(4.0, 4.0))
 
@@ -20,7 +21,7 @@ FIELD = Field(rows=(3.5, 7.5), columns=(1.0, 5.0, 9.0), size=(8.0, 5.0), step=(4
 def seen_box(model, layer, size, row, column):
     """The smallest box around the pixels whose change changes the layer at a position, found by its gradient."""
     info = find_layers(model, [layer], torch.zeros(1, 3, *size))[0]
-    with activations_of(model, View(layer, info), Preprocess(size=size), torch.device("cpu")) as activations:
+    with differentiating(runner_of(model, Preprocess(size=size)), BasisView(layer, info)) as activations:
         image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0), requires_grad=True)
         # Of all units together, whose gradients do not cancel.
         total = (activations(image)[0, :, row, column] * torch.rand(info.units)).sum()

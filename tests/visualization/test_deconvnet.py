@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 from netdissect.types import NetdissectError
 from netdissect.visualization.deconvnet import project_back
 from tests.visualization.small import close, noise, opened, triples

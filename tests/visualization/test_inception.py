@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from netdissect import Scenes, dissect
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.demo import DEMO_SIZE, demo_network
 from netdissect.networks.load import load_model
 from netdissect.types import NetdissectError
@@ -231,7 +231,7 @@ def test_most_units_of_the_demo_network_rise_above_the_highest_of_the_data():
     model, size = demo_network(), (DEMO_SIZE, DEMO_SIZE)
     with unchecked_types():
         result = dissect(model, "relu4", Scenes(50, size=size), size=DEMO_SIZE, progress=False)
-    preprocess = Preprocess(size, tuple(result.about["options"]["mean"]), tuple(result.about["options"]["std"]))
+    preprocess = Preprocess(size, tuple(result.description.settings.mean), tuple(result.description.settings.std))
     highest = result["relu4"].top_activation[:, 0]
     units = [unit for unit in range(0, len(highest), 16) if highest[unit] > 0]
     assert len(units) >= 6

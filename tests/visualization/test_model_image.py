@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 from netdissect.types import NetdissectError
 from netdissect.visualization.model_image import model_image
 from tests.visualization.small import close, opened

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 from netdissect.visualization.saliency import Noise, gradient, guided, integrated, smoothed
 from tests.visualization.small import close, noise, opened, triples
 

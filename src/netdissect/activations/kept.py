@@ -26,15 +26,14 @@ from netdissect.activations.layout import (
     layer_file,
     unpack_labels,
 )
-from netdissect.concepts.base import Labels
+from netdissect.engine.alignment import Alignment, alignment_of
 from netdissect.engine.field import Field
 from netdissect.engine.flags import count_rows
-from netdissect.engine.gather import Gathered
-from netdissect.engine.mask import Alignment, alignment_of, unit_masks
-from netdissect.engine.rows import MapRows
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
+from netdissect.engine.mask import unit_masks
 from netdissect.engine.threshold import UnitValues, select_thresholds, threshold_rank
 from netdissect.labels import Labels
-from netdissect.networks.receptive import Field
 from netdissect.types import NetdissectError, one_line
 
 #: Values read at a time while looking for thresholds.
@@ -104,16 +103,16 @@ class KeptActivations:
         packed = _read(self.folder / LABELS, np.dtype(np.uint8), begin, end)
         return unpack_labels(packed.tobytes(), label_type(self.concepts), self.label_shape)
 
-    def rows(self, layer: str, begin: int, end: int) -> MapRows:
+    def rows(self, layer: str, begin: int, end: int) -> KeptRows:
         """What is kept of the maps of the images from ``begin`` up to, not with, ``end``.
 
         Values that were not kept read as the unit's ``bound``, which none of them exceeds.
         """
-        counts, places, needed, kept = self._read_rows(layer, begin, end)
-        bound = self.gathered(layer).bound.numpy()
-        values = np.repeat(bound[places // self.layers[layer].height], needed.shape[1]).reshape(needed.shape)
+        counts, index, needed, kept = self._read_rows(layer, begin, end)
+        height, bound = self.layers[layer].height, self.gathered(layer).bound.numpy()
+        values = np.repeat(bound[index // height], needed.shape[1]).reshape(needed.shape)
         values.ravel()[np.flatnonzero(needed)] = kept  # several times faster than by the flags
-        return MapRows(*map(torch.from_numpy, (counts, places, needed, values)))
+        return KeptRows(height, *map(torch.from_numpy, (counts, index, needed, values)))
 
     def map(self, layer: str, unit: int, image: int) -> Float32[np.ndarray, "h w"]:
         """A map; values that were not kept read as in ``rows``."""
@@ -121,9 +120,9 @@ class KeptActivations:
         if not 0 <= unit < shape.units:
             raise NetdissectError(f"{self.folder}: layer {layer} has units 0 to {shape.units - 1}, not {unit}")
         rows = self.rows(layer, image, image + 1)
-        begin, end = np.searchsorted(rows.places.numpy(), [unit * shape.height, (unit + 1) * shape.height])
+        begin, end = np.searchsorted(rows.unit.numpy(), [unit, unit + 1])
         found = np.full((shape.height, shape.width), self.gathered(layer).bound[unit], dtype=np.float32)
-        found[rows.places.numpy()[begin:end] - unit * shape.height] = rows.values.numpy()[begin:end]
+        found[rows.row.numpy()[begin:end]] = rows.values.numpy()[begin:end]
         return found
 
     def mask(
@@ -161,9 +160,8 @@ class KeptActivations:
             rank_of = np.full((end - begin, shape.units), -1)
             rank_of[image[here] - begin, unit[here]] = rank[here]
             rows = self.rows(layer, begin, end)
-            of_image = np.arange(end - begin).repeat(rows.counts.numpy())
-            of_unit, row = np.divmod(rows.places.numpy(), shape.height)
-            of_rank = rank_of[of_image, of_unit]
+            of_unit, row = rows.unit.numpy(), rows.row.numpy()
+            of_rank = rank_of[rows.image.numpy(), of_unit]
             shown = np.flatnonzero(of_rank >= 0)
             maps[of_unit[shown], of_rank[shown], row[shown]] = rows.values.numpy()[shown]
         return maps
@@ -179,7 +177,7 @@ class KeptActivations:
         peaks = np.fromfile(self._file(layer, "peaks"), dtype=VALUE).reshape(-1, units)
         return peaks[self._sample.argsort()].astype(np.float32, copy=False)
 
-    def gathered(self, layer: str) -> Gathered:
+    def gathered(self, layer: str) -> LayerStatistics:
         """The layer's histogram, top images and bound: the level up to which values need not have been kept."""
         return self._gathered[self._known(layer)]
 

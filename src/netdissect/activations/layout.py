@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from netdissect.engine.flags import count_rows
-from netdissect.engine.gather import Gathered
-from netdissect.engine.histogram import Histogram
-from netdissect.engine.rows import MapRows
-from netdissect.engine.top import TopImages
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.labels import Labels
 from netdissect.types import Concept
 
@@ -24,12 +21,6 @@ IMAGES, LABELS, LABEL_SIZES, SAMPLE = "images", "labels", "label_sizes", "sample
 
 #: The number types of the files, little-endian wherever they were written.
 INDEX, COUNT, VALUE = np.dtype("<i8"), np.dtype("<u4"), np.dtype("<f4")
-
-#: The accumulators of a layer and their arrays, as they are named in the state.
-_GATHERED = {
-    "histogram": ("low", "high", "exponent", "first", "padded_counts"),
-    "top": ("image", "activation"),
-}
 
 
 @dataclass(frozen=True)
@@ -72,31 +63,25 @@ def unpack_labels(packed: bytes, dtype: np.dtype, label_shape: tuple[int, int]) 
     return Labels(maps, tuple(numbers[2 : 2 + whole].tolist()))
 
 
-def rows_to_arrays(rows: MapRows) -> dict[str, np.ndarray]:
+def rows_to_arrays(rows: KeptRows) -> dict[str, np.ndarray]:
     """What is appended to each file of a layer: of each image how many rows and values, then these."""
-    counts, places, needed, values = (tensor.cpu().numpy() for tensor in vars(rows).values())
+    tensors = (rows.counts, rows.index, rows.needed, rows.values)
+    counts, index, needed, values = (tensor.cpu().numpy() for tensor in tensors)
     needed_so_far = np.append(0, count_rows(needed)).cumsum()
     value_counts = np.diff(needed_so_far[np.append(0, counts.cumsum())])
     return {
         "counts": np.stack([counts, value_counts], axis=1).astype(COUNT),
-        "places": places.astype(COUNT),
+        "places": index.astype(COUNT),
         "needed": np.packbits(needed, axis=1),
         "values": values.ravel().compress(needed.ravel()).astype(VALUE, copy=False),
     }
 
 
-def gathered_to_arrays(place: int, gathered: Gathered) -> dict[str, np.ndarray]:
-    arrays = {f"{place}.bound": gathered.bound}
-    for accumulator, names in _GATHERED.items():
-        for name in names:
-            arrays[f"{place}.{accumulator}.{name}"] = getattr(getattr(gathered, accumulator), name)
-    return {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
+def gathered_to_arrays(place: int, gathered: LayerStatistics) -> dict[str, np.ndarray]:
+    return {f"{place}.{name}": tensor.cpu().numpy() for name, tensor in gathered.state().items()}
 
 
-def gathered_from_arrays(place: int, arrays: Mapping[str, np.ndarray], device: torch.device) -> Gathered:
-    def tensors(accumulator: str) -> dict[str, Tensor]:
-        names = _GATHERED[accumulator]
-        return {name: torch.from_numpy(arrays[f"{place}.{accumulator}.{name}"]).to(device) for name in names}
-
-    bound = torch.from_numpy(arrays[f"{place}.bound"]).to(device)
-    return Gathered(Histogram(**tensors("histogram")), TopImages(**tensors("top")), bound)
+def gathered_from_arrays(place: int, arrays: Mapping[str, np.ndarray], device: torch.device) -> LayerStatistics:
+    prefix = f"{place}."
+    state = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return LayerStatistics.from_state({name: torch.from_numpy(array).to(device) for name, array in state.items()})

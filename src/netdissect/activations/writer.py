@@ -30,37 +30,37 @@ from netdissect.activations.layout import (
     pack_labels,
     rows_to_arrays,
 )
+from netdissect.bases import BasisView
 from netdissect.concepts.base import ConceptDataset
-from netdissect.engine.gather import Gathered
-from netdissect.engine.rows import MapRows
-from netdissect.engine.view import View
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.labels import Labels
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
 
 
 class ActivationWriter:
     """Appends to a folder of kept activations, or goes on with one.
 
-    ``image_size`` (H, W) is what the network is fed, ``plan`` plain data that tells what is run on what; ``end`` how
-    many of the images to read are done. All that was finished before is as it was at the last ``commit``.
+    ``settings`` are complete, ``plan`` is the plain plan of the run. ``end`` counts the images that are read or left
+    out. All that was finished before is as it was at the last ``commit``.
     """
 
     def __init__(
         self,
         folder: str | Path,
-        views: Sequence[View],
+        views: Sequence[BasisView],
         data: ConceptDataset,
-        image_size: tuple[int, int],
-        quantile: float,
+        settings: Settings,
         plan: Mapping[str, Any],
     ) -> None:
         self.layers = tuple(view.name for view in views)
-        self._fields = {view.name: None if view.field is None else view.field.plain() for view in views}
+        self._fields = {view.name: None if view.field is None else view.field.to_plain() for view in views}
         self._facts = {
             "format_version": FORMAT_VERSION,
             "plan": dict(plan),
-            "quantile": quantile,
-            "image_size": list(image_size),
+            "quantile": settings.quantile,
+            "image_size": list(settings.size or ()),
             "label_shape": list(data.label_shape),
             "concepts": concepts_to_plain(data.concepts),
         }
@@ -77,9 +77,9 @@ class ActivationWriter:
         self.skipped = {int(index): reason for index, reason in described.get("skipped", {}).items()}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="netdissect-writer")
         self._writing: deque[Future[None]] = deque()
-        self._shapes = {item["layer"]: LayerShape(**item["shape"]) for item in described.get("layers", [])}
+        self._shapes = {view.name: LayerShape(*view.map_shape) for view in views}
 
-    def gathered(self, device: torch.device) -> dict[str, Gathered]:
+    def statistics(self, device: torch.device) -> dict[str, LayerStatistics]:
         """What was gathered of each layer until the last commit; of none if there was none."""
         state = self._journal.state
         if state is None:
@@ -95,8 +95,7 @@ class ActivationWriter:
 
     def append_rows(
         self,
-        rows: Mapping[str, MapRows],
-        shapes: Mapping[str, LayerShape],
+        rows: Mapping[str, KeptRows],
         sampled: Sequence[int],
         peaks: Mapping[str, Tensor],
     ) -> None:
@@ -104,7 +103,6 @@ class ActivationWriter:
 
         ``sampled`` are those of the images, by their indices in the dataset, whose ``peaks`` (images, units) are kept.
         """
-        self._shapes = dict(shapes)
         self._write(self._write_rows, dict(rows), list(sampled), dict(peaks))
 
     def _write_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:
@@ -113,7 +111,7 @@ class ActivationWriter:
         self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
         self._journal.append(LABELS, np.frombuffer(b"".join(packed), dtype=np.uint8))
 
-    def _write_rows(self, rows: Mapping[str, MapRows], sampled: Sequence[int], peaks: Mapping[str, Tensor]) -> None:
+    def _write_rows(self, rows: Mapping[str, KeptRows], sampled: Sequence[int], peaks: Mapping[str, Tensor]) -> None:
         self._journal.append(SAMPLE, np.array(sampled, dtype=INDEX))
         for place, layer in enumerate(self.layers):
             self._journal.append(layer_file(place, "peaks"), peaks[layer].cpu().numpy().astype(VALUE, copy=False))
@@ -130,7 +128,7 @@ class ActivationWriter:
             self._writing.popleft().result()
 
     def commit(
-        self, end: int, gathered: Mapping[str, Gathered], skipped: Mapping[int, str], complete: bool = False
+        self, end: int, gathered: Mapping[str, LayerStatistics], skipped: Mapping[int, str], complete: bool = False
     ) -> None:
         """Makes what was appended count: of the images to read, the first ``end`` are done."""
         self._wait()

@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Helpers that several commands share."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value a
 
 
 def read_size(text: str) -> tuple[int, int]:
-    """Height and width."""
+    """Return the height and width that a text names.
+
+    >>> read_size("224"), read_size("64x48")
+    ((224, 224), (64, 48))
+    """
     height, separator, width = text.partition("x")
     if not height.isdecimal() or (separator and not width.isdecimal()):
         raise NetdissectError(f"--size {text!r}: a number of pixels, or HEIGHTxWIDTH")
@@ -23,15 +27,28 @@ def read_size(text: str) -> tuple[int, int]:
 
 
 def read_numbers(text: str, option: str, expected: str, kind: Callable[[str], Number]) -> list[Number]:
-    """Numbers with commas between; ``expected`` says in an error what they are to be."""
+    """Return the numbers in a text with commas between; ``expected`` describes them in an error.
+
+    >>> read_numbers("0.5,1", "--amounts", "numbers, with commas between", float)
+    [0.5, 1.0]
+    """
     try:
         return [kind(part) for part in text.split(",")]
     except ValueError:
         raise NetdissectError(f"{option} {text!r}: {expected}") from None
 
 
+def read_names(text: str) -> list[str]:
+    """Return the names in a text with commas between.
+
+    >>> read_names("object, part")
+    ['object', 'part']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def interrupted(out: Path) -> NoReturn:
-    """Ends a command that was stopped while it wrote to ``out``."""
+    """End a command that was stopped while it wrote to ``out``."""
     from netdissect.storage import unfinished_folder  # here, since --help needs no arrays
 
     kept = unfinished_folder(out).exists()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netdissect.cli.common import JsonOption, fail, interrupted, read_size
+from netdissect.concepts.kinds import describe_kinds
 from netdissect.printing import print_build, print_census, print_checked
 from netdissect.types import NetdissectError
 
@@ -29,7 +30,7 @@ def concepts(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes.",
+            help=f"The dataset: {describe_kinds()}.",
             show_default=False,
         ),
     ],
@@ -138,8 +139,8 @@ def build(
 
     The dataset appears whole. merges.csv in it says which label became which concept, and why.
     """
-    from netdissect.concepts.building.builder import build_broden
-    from netdissect.concepts.building.sources import open_sources
+    from netdissect.broden.building.builder import build_broden
+    from netdissect.broden.building.sources import open_sources
     from netdissect.progress import progress_bar
 
     try:
@@ -177,7 +178,7 @@ def download(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset if it is there.")] = False,
 ) -> None:
     """Downloads the published Broden and unpacks it. What was interrupted goes on where it stopped."""
-    from netdissect.concepts.download import MIRROR, download_broden
+    from netdissect.broden.download import MIRROR, download_broden
     from netdissect.progress import progress_bar
 
     try:
@@ -210,7 +211,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Reads everything in a Broden directory and lists what is wrong; exit status 1 if anything is."""
-    from netdissect.concepts.check import check_broden
+    from netdissect.broden.check import check_broden
     from netdissect.progress import progress_bar
 
     with progress_bar(True) as on_progress:

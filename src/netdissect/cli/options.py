@@ -1,49 +1,25 @@
-"""Options that several commands share, and one way to take them."""
+"""Options that several commands share, and the options that follow from settings."""
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
+import attrs
 import typer
 
 from netdissect.cli.common import read_numbers, read_size
+from netdissect.settings import Option
 
 if TYPE_CHECKING:
     from netdissect.networks.load import LoadedModel
 
-SizeOption = Annotated[
-    str | None,
+DataOption = Annotated[
+    str,
     typer.Option(
-        metavar="S|HxW", help="Image pixels; images are squashed to it. Default: what the weights tell, or 224."
-    ),
-]
-InputOption = Annotated[
-    str | None,
-    typer.Option("--input", metavar="rgb|bgr|gray", help="Channels of images. Default: what the weights tell, or rgb."),
-]
-MeanOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="M|R,G,B",
-        help="Channel means, in --input's order and in --range. Default: what the weights tell, or ImageNet's.",
-    ),
-]
-StdOption = Annotated[
-    str | None,
-    typer.Option(metavar="S|R,G,B", help="Channel deviations, likewise; with --range 255 the default is 1."),
-]
-RangeOption = Annotated[
-    int | None,
-    typer.Option("--range", metavar="1|255", help="What white is. Default: what the weights tell, or 1."),
-]
-DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps ...; auto takes a GPU if there is one.")]
-LayoutOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="nuhw|nhwu|ntu|nu",
-        help="Dimensions of layers' outputs: n images, u units, h w positions, t tokens. Default: inferred.",
+        metavar="DATA", help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes."
     ),
 ]
 LayersOption = Annotated[
@@ -61,29 +37,142 @@ OverwriteOption = Annotated[
 ]
 
 
+class Only:
+    """A mark of a command's parameter of settings: these of its fields alone become options, with other ``helps``."""
+
+    def __init__(self, *names: str, **helps: str) -> None:
+        self.names = (*names, *helps)
+        self.helps = helps
+
+
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each parameter that is a dataclass of options replaced by the fields of that."""
+    """Return the command with options in place of each parameter that is a class of options or settings.
+
+    The fields of a dataclass are annotated as options. The options of an attrs class follow from its fields.
+    """
     hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    groups = {name: _Group.of(hint) for name, hint in hints.items() if _is_group(hint)}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
-        if parameter.name in groups:
-            parameters += inspect.signature(groups[parameter.name]).parameters.values()
-        else:
-            parameters.append(parameter)
+        group = groups.get(parameter.name)
+        parameters += [parameter.replace(annotation=hints[parameter.name])] if group is None else group.parameters()
 
     @functools.wraps(command)
     def parsed(**given: Any) -> None:
-        for name, kind in groups.items():
-            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        for name, group in groups.items():
+            given[name] = group.read(given)
         command(**given)
 
     keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    for kind in groups.values():
-        hints |= get_type_hints(kind, include_extras=True)
     parsed.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-    parsed.__annotations__ = {parameter.name: hints[parameter.name] for parameter in keywords}
+    parsed.__annotations__ = {parameter.name: parameter.annotation for parameter in keywords}
     return parsed
+
+
+def changed_options(settings: Any, *but: str) -> list[str]:
+    """Return the flags of the settings that differ from the command's defaults, apart from the fields named."""
+    changed = [
+        field
+        for field in attrs.fields(type(settings))
+        if field.name not in but and not _option(field).hidden and getattr(settings, field.name) != _default(field)
+    ]
+    return [_flag(field) for field in changed]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A class whose fields ``names`` are options of a command, some with other ``helps``."""
+
+    kind: Any  # a class
+    names: tuple[str, ...]
+    helps: Mapping[str, str]
+
+    @classmethod
+    def of(cls, hint: Any) -> "_Group":
+        kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+        if is_dataclass(kind):
+            return cls(kind, tuple(field.name for field in fields(kind)), {})
+        visible = tuple(field.name for field in attrs.fields(kind) if not _option(field).hidden)
+        only = [mark for mark in get_args(hint)[1:] if isinstance(mark, Only)]
+        return cls(kind, only[0].names, only[0].helps) if only else cls(kind, visible, {})
+
+    @property
+    def _of_annotations(self) -> bool:
+        return is_dataclass(self.kind)
+
+    def parameters(self) -> list[inspect.Parameter]:
+        """Return the parameters of the command that stand for the group."""
+        if self._of_annotations:
+            hints = get_type_hints(self.kind, include_extras=True)
+            known = inspect.signature(self.kind).parameters
+            return [known[name].replace(annotation=hints[name]) for name in self.names]
+        chosen = [field for field in attrs.fields(self.kind) if field.name in self.names]
+        return [_parameter(field, self.helps.get(field.name)) for field in chosen]
+
+    def read(self, given: dict[str, Any]) -> Any:
+        """Return the value of the group, taking the texts of its fields out of ``given``."""
+        values = {name: given.pop(name) for name in self.names}
+        if self._of_annotations:
+            return self.kind(**values)
+        by_name = attrs.fields_dict(self.kind)
+        return self.kind(**{name: _read(by_name[name], value) for name, value in values.items()})
+
+
+def _is_group(hint: Any) -> bool:
+    kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return isinstance(kind, type) and (is_dataclass(kind) or attrs.has(kind))
+
+
+def _option(field: Any) -> Option:
+    option: Option = field.metadata["option"]
+    return option
+
+
+def _flag(field: Any) -> str:
+    return _option(field).flag or f"--{field.name.replace('_', '-')}"
+
+
+def _default(field: Any) -> Any:
+    return field.default if _option(field).default is None else _option(field).default
+
+
+def _parameter(field: Any, help: str | None) -> inspect.Parameter:
+    """Return the parameter of a command for a field of settings."""
+    option, kind = _option(field), _kind(field)
+    help = help or option.help or field.metadata["help"].strip()
+    help = help[0].upper() + help[1:]
+    if option.registry is not None:
+        help = f"{help} {option.registry.help()}"
+    default: Any = _default(field)
+    if kind == tuple[int, ...]:
+        kind, default = list[int] | None, None
+    elif get_origin(kind) is tuple:
+        kind = str
+    if default is None and NoneType not in get_args(kind):
+        kind = kind | None
+    parsed: Any = kind
+    annotation = Annotated[parsed, typer.Option(_flag(field), metavar=option.metavar, help=help)]
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _kind(field: Any) -> Any:
+    """Return the type of a field, without None."""
+    kinds = [kind for kind in get_args(field.type) if kind is not NoneType]
+    return kinds[0] if get_origin(field.type) is not tuple and kinds else field.type
+
+
+def _read(field: Any, value: Any) -> Any:
+    """Return the value of a field from what the command was given."""
+    kind = _kind(field)
+    if value is None:
+        return field.default
+    if kind == tuple[int, int]:
+        return read_size(value)
+    if kind == tuple[float, ...]:
+        return read_numbers(value, _flag(field), "a number, or three with commas between", float)
+    if kind == tuple[str, ...]:
+        return [name.strip() for name in value.split(",")]
+    return value
 
 
 @dataclass(frozen=True)
@@ -123,96 +212,3 @@ class NetworkOptions:
         return load_model(
             self.model, arguments=arguments, weights=self.weights, trust_pickle=self.trust_pickle, seed=seed
         )
-
-
-@dataclass(frozen=True)
-class DissectOptions:
-    """On which data, and how, a network is dissected."""
-
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="DATA", help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes."
-        ),
-    ] = "scenes"
-    quantile: Annotated[
-        float, typer.Option(help="Fraction of all positions at which a unit exceeds its threshold.")
-    ] = 0.005
-    iou: Annotated[float, typer.Option(help="A unit whose IoU with its concept is greater is a detector.")] = 0.04
-    align: Annotated[
-        str,
-        typer.Option(
-            metavar="receptive|stretch",
-            help="How a map lies on the image: each position at the centre of its receptive field, or stretched. "
-            "Layers without such a field are stretched.",
-        ),
-    ] = "receptive"
-    layout: LayoutOption = None
-    size: SizeOption = None
-    mean: MeanOption = None
-    std: StdOption = None
-    channels: InputOption = None
-    value_range: RangeOption = None
-    batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 32
-    device: DeviceOption = "auto"
-    categories: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Name units by concepts of these categories alone.")
-    ] = None
-    ignore_index: Annotated[
-        list[int] | None, typer.Option(help="A class index without a concept, for a folder of masks; repeat for more.")
-    ] = None
-    limit: Annotated[int | None, typer.Option(help="At most this many images, drawn by --seed.")] = None
-    seed: Annotated[
-        int,
-        typer.Option(
-            help="For --limit, scenes, the order of images, the random weights of a model without any, and the noise "
-            "of inceptionism."
-        ),
-    ] = 0
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, and count them.")
-    ] = False
-    workers: Annotated[
-        int | None, typer.Option(help="Threads that read images ahead. Default: half the cores, at most 8.")
-    ] = None
-    precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 or float16 for a faster pass of other results.")
-    ] = "float32"
-
-    def changed(self, *but: str) -> list[str]:
-        """The options that are not as they are by default, apart from those named."""
-        changed = [one.name for one in fields(self) if one.name not in but and getattr(self, one.name) != one.default]
-        return [self._called(name) for name in changed]
-
-    def _called(self, name: str) -> str:
-        """What the option is called on the command line: its own name, or, of a field's, that with dashes."""
-        option = get_type_hints(type(self), include_extras=True)[name].__metadata__[0]
-        return option.default if isinstance(option.default, str) else f"--{name.replace('_', '-')}"
-
-    def plain(self) -> dict[str, Any]:
-        """The keyword arguments of ``dissect`` but for the data."""
-        return {
-            "quantile": self.quantile,
-            "iou_threshold": self.iou,
-            "align": self.align,
-            "layout": self.layout,
-            "size": None if self.size is None else read_size(self.size),
-            "mean": per_channel(self.mean, "--mean"),
-            "std": per_channel(self.std, "--std"),
-            "channels": self.channels,
-            "value_range": self.value_range,
-            "batch_size": self.batch_size,
-            "device": self.device,
-            "categories": None if self.categories is None else [name.strip() for name in self.categories.split(",")],
-            "ignore_index": self.ignore_index or (),
-            "limit": self.limit,
-            "seed": self.seed,
-            "skip_bad": self.skip_bad,
-            "workers": self.workers,
-            "precision": self.precision,
-        }
-
-
-def per_channel(text: str | None, option: str) -> list[float] | None:
-    """The numbers of an option of one for all channels, or one for each."""
-    return None if text is None else read_numbers(text, option, "a number, or three with commas between", float)

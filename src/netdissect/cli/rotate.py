@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
 from netdissect.cli.common import JsonOption, interrupted, read_numbers
-from netdissect.cli.options import DissectOptions, LayersOption, NetworkOptions, OverwriteOption, takes_options
+from netdissect.cli.options import DataOption, LayersOption, NetworkOptions, OverwriteOption, takes_options
 from netdissect.printing import print_rotation
+from netdissect.settings import Settings
 
 rotate_commands = typer.Typer()
 
@@ -22,7 +24,8 @@ def rotate(
     network: NetworkOptions,
     layer: LayersOption,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.", show_default=False)],
-    options: DissectOptions,
+    settings: Settings,
+    data: DataOption = "scenes",
     amounts: Annotated[
         str, typer.Option(metavar="A,B", help="By how much of a random rotation a layer is rotated, 0 to 1.")
     ] = "0,0.2,0.4,0.6,0.8,1",
@@ -56,18 +59,17 @@ def rotate(
     numbers = read_numbers(seeds, "--seeds", "whole numbers, with commas between", int)
     try:
         result = rotate_layers(
-            network.load(options.seed),
+            network.load(settings.seed),
             layer,
-            options.data,
+            data,
             amounts=parts,
             seeds=numbers,
             bases=basis or (),
-            top_images=top_images,
             out=out,
             name=out.absolute().name,
             overwrite=overwrite,
             resume=resume,
-            **options.plain(),
+            settings=attrs.evolve(settings, top_images=top_images),
         )
     except KeyboardInterrupt:
         interrupted(out)

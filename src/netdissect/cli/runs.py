@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netdissect.cli.common import JsonOption, fail, interrupted, read_size
+from netdissect.cli.common import JsonOption, fail, interrupted
 from netdissect.cli.options import (
-    DissectOptions,
-    InputOption,
+    DataOption,
     LayersOption,
-    LayoutOption,
     NetworkOptions,
+    Only,
     OverwriteOption,
-    SizeOption,
     takes_options,
 )
 from netdissect.cli.visualize import UnitsOption, read_looks
 from netdissect.printing import print_layers, print_summary
+from netdissect.settings import NetworkSettings, Settings
 from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
@@ -59,9 +58,7 @@ def demo(
 @takes_options
 def layers(
     network: NetworkOptions,
-    size: SizeOption = None,
-    channels: InputOption = None,
-    layout: LayoutOption = None,
+    settings: Annotated[NetworkSettings, Only("size", "channels", "layout")],
     depth: Annotated[
         int | None, typer.Option(min=1, help="How many levels of nested modules to show. Default: what fits a screen.")
     ] = None,
@@ -72,14 +69,12 @@ def layers(
     A field's first is the centre of the first position, counting from 0. In names, #1 is a module's second call in a
     pass, @heads what attention heads give, [0] one of several tensors; NAME@input is what a module is given.
     """
+    from netdissect.inference.preprocess import choose_preprocess
     from netdissect.networks.layers import list_layers
-    from netdissect.networks.layouts import check_layout
-    from netdissect.options import choose_preprocess
 
-    check_layout(layout)
     loaded = network.load()
-    fed = choose_preprocess(loaded.expected, None if size is None else read_size(size), None, None, channels, None)
-    found = list_layers(loaded.model, fed.size, channels=fed.channel_count, layout=layout)
+    preprocess = choose_preprocess(loaded.expected, settings)
+    found = list_layers(loaded.model, preprocess.size, channels=preprocess.channel_count, layout=settings.layout)
     if as_json:
         print(json.dumps([_plain_layer(info) for info in found]))
     else:
@@ -94,7 +89,8 @@ def dissect(
     network: NetworkOptions,
     layer: LayersOption,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.", show_default=False)],
-    options: DissectOptions,
+    settings: Settings,
+    data: DataOption = "scenes",
     basis: Annotated[
         str | None,
         typer.Option(
@@ -130,13 +126,14 @@ def dissect(
 
     if units != "labelled" and not visualize:
         raise NetdissectError("--units: says which units --visualize looks at, which is not given")
-    looks = read_looks(visualize, units, options.seed) if visualize else ()
-    loaded = network.load(options.seed)
+    looks = read_looks(visualize, units, settings.seed) if visualize else ()
+    loaded = network.load(settings.seed)
     try:
         result = dissect_model(
             loaded,
             layer,
-            options.data,
+            data,
+            settings=settings,
             basis=basis,
             visualize=looks,
             out=out,
@@ -144,7 +141,6 @@ def dissect(
             overwrite=overwrite,
             resume=resume,
             keep_activations=keep_activations,
-            **options.plain(),
         )
     except KeyboardInterrupt:
         interrupted(out)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netdissect.cli.common import JsonOption, fail
-from netdissect.cli.options import DissectOptions, LayersOption, NetworkOptions, takes_options
+from netdissect.cli.options import DataOption, LayersOption, NetworkOptions, takes_options
 from netdissect.printing import print_series
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def series(
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the series.", show_default=False)],
-    options: DissectOptions,
+    settings: Settings,
+    data: DataOption = "scenes",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the series in the output directory.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the series in DIR: dissect the checkpoints that are not done.")
@@ -53,7 +55,7 @@ def series(
         raise NetdissectError("--weights: the weights of a series are those of --checkpoints")
 
     def load(path: Path) -> "LoadedModel":
-        return replace(network, weights=str(path)).load(options.seed)
+        return replace(network, weights=str(path)).load(settings.seed)
 
     def tell(step: int, place: int, total: int) -> None:
         print(f"step {step} ({place} of {total})", file=sys.stderr)
@@ -63,13 +65,13 @@ def series(
             find_checkpoints(checkpoints),
             load,
             layer,
-            options.data,
+            data,
             out=out,
             overwrite=overwrite,
             resume=resume,
             trust_pickle=network.trust_pickle,
             on_step=tell,
-            **options.plain(),
+            settings=settings,
         )
         with progress_bar(True) as bar:
             page = found.write_page(out / "page", on_progress=bar)

@@ -6,23 +6,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
 
-from netdissect.cli.common import JsonOption, fail, read_size
+from netdissect.cli.common import JsonOption, fail
 from netdissect.cli.options import (
-    DeviceOption,
-    DissectOptions,
-    InputOption,
+    DataOption,
     LayersOption,
-    LayoutOption,
-    MeanOption,
     NetworkOptions,
-    RangeOption,
-    StdOption,
-    per_channel,
+    Only,
+    changed_options,
     takes_options,
 )
 from netdissect.printing import print_visualizations
+from netdissect.settings import NetworkSettings, Settings
 from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
@@ -76,7 +73,8 @@ def visualize(
         Path,
         typer.Option(metavar="DIR", help="Where to write the page; one that is there is replaced.", show_default=False),
     ],
-    options: DissectOptions,
+    settings: Settings,
+    data: DataOption = "scenes",
     unit: Annotated[
         list[int] | None, typer.Option(metavar="N", help="A unit, from 0; repeat for more. In place of --units.")
     ] = None,
@@ -113,21 +111,22 @@ def visualize(
     A class is a unit of the network's last layer. Labels and top images are found as dissect finds them, or taken from
     a run.
     """
+    from netdissect.pipeline.visualize import OWN_SETTINGS
     from netdissect.pipeline.visualize import visualize as visualize_units
     from netdissect.results import Result
     from netdissect.visualization.page import plain_visualizations
 
-    looks = read_looks(method, units, options.seed, unit=unit, making=making, variants=_listed(variant), images=images)
-    if run is None:
-        saved, seed, measured = None, options.seed, options.plain()
-    elif changed := options.changed("data", "batch_size", "device", "seed"):
-        raise NetdissectError(f"--run: the run's own options hold; leave out {', '.join(changed)}")
-    else:
+    looks = read_looks(method, units, settings.seed, unit=unit, making=making, variants=_listed(variant), images=images)
+    saved, seed, given = None, settings.seed, settings
+    if run is not None:
+        if changed := changed_options(settings, *OWN_SETTINGS, "seed"):
+            raise NetdissectError(f"--run: the run's own options hold; leave out {', '.join(changed)}")
         saved = Result.load(run)
-        seed, measured = saved.about["options"]["seed"], {"batch_size": options.batch_size, "device": options.device}
+        assert saved.description.settings is not None  # only a table has none
+        seed, given = saved.description.settings.seed, attrs.evolve(settings, seed=0)
     loaded = network.load(seed)
     try:
-        result = visualize_units(loaded, layer, looks, options.data, run=saved, out=out, **measured)
+        result = visualize_units(loaded, layer, looks, data, run=saved, settings=given, out=out)
     except KeyboardInterrupt:
         fail("interrupted; nothing was written", 130)
     if as_json:
@@ -167,18 +166,14 @@ def dream(
     seed: Annotated[
         int, typer.Option(help="For where windows lie, and the random weights of a model without any.")
     ] = 0,
-    layout: LayoutOption = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="S|HxW", help="Pixels of the windows that the network sees. Default: what the weights tell, or 224."
+    *,
+    settings: Annotated[
+        NetworkSettings,
+        Only(
+            *("layout", "mean", "std", "channels", "value_range", "device"),
+            size="Pixels of the windows that the network sees. Default: what the weights tell, or 224.",
         ),
-    ] = None,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    channels: InputOption = None,
-    value_range: RangeOption = None,
-    device: DeviceOption = "auto",
+    ],
 ) -> None:
     """Changes an image so that a layer, or a unit, sees in it more and more of what it looks for.
 
@@ -196,13 +191,7 @@ def dream(
             unit,
             dreaming=dreaming,
             longest=longest,
-            layout=layout,
-            size=None if size is None else read_size(size),
-            mean=per_channel(mean, "--mean"),
-            std=per_channel(std, "--std"),
-            channels=channels,
-            value_range=value_range,
-            device=device,
+            settings=settings,
             out=out,
             overwrite=overwrite,
         )

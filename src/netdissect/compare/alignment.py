@@ -18,7 +18,7 @@ import pandas as pd
 
 from netdissect.compare.matching import Matching, match_layers
 from netdissect.registry import Registry
-from netdissect.results import LayerResult, Result, basis_in_words
+from netdissect.results import LayerResult, Result
 from netdissect.types import NetdissectError
 
 #: Ways to match units of two layers.
@@ -210,12 +210,13 @@ def _differences(first: tuple[Result, str], second: tuple[Result, str], match: s
     if quantiles[0] != quantiles[1]:
         yield f"masks are of other sizes: a quantile of {quantiles[0]:g} before, of {quantiles[1]:g} after"
     if before.dataset_id != after.dataset_id:
-        datasets = [result.about["data"]["name"] for result in (before, after)]
+        datasets = [result.description.data.name for result in (before, after)]
         names = f"{datasets[0]} before, {datasets[1]} after" if len({*datasets}) > 1 else f"both called {datasets[0]}"
         yield f"measured on other images or labels: {names}"
         if match == "activations":
             yield "images count as the same where their names are"
-    bases = [basis_in_words(result.basis_of(layer)) for result, layer in ((before, here), (after, there))]
+    known = [result.basis_of(layer) for result, layer in ((before, here), (after, there))]
+    bases = ["channels" if basis is None else basis.words for basis in known]
     if bases[0] != bases[1]:
         yield f"units are other directions: {bases[0]} before, {bases[1]} after"
 

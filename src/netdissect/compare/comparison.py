@@ -228,7 +228,7 @@ def _from_result(name: str, result: Result, layer: str, cut: float) -> ComparedN
         counted.unit_count,
         summary["by_label"]["detectors"],
         summary["by_category"]["categories"],
-        Conditions(result.about["data"]["name"], result.dataset_id, counted.quantile, counted.categories),
+        Conditions(result.description.data.name, result.dataset_id, counted.quantile, counted.categories),
         dataclasses.replace(result, layers={layer: counted}),
     )
 

@@ -1,4 +1,4 @@
-"""What the engine asks of a concept dataset."""
+"""The protocol of a concept dataset, checks of it, and samples."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ class ConceptDataset(Protocol):
     ``concepts`` ascend by number and list every number that ``labels`` may return. All label maps have ``label_shape``
     (sh, sw); an image may have any size, and is squashed, never cropped, to the network's.
 
-    Several threads call ``image`` and ``labels`` at once, unless a dissection has no ``workers``: a file handle or a
-    buffer may not be shared between calls.
+    Several threads call ``image`` and ``labels`` at once, unless a dissection has no ``workers``: two calls may not
+    share a file handle or a buffer.
     """
 
     @property
@@ -35,28 +35,32 @@ class ConceptDataset(Protocol):
     def __len__(self) -> int: ...
 
     def image(self, index: int) -> Image.Image:
-        """The image in RGB. Raises ``BadSampleError`` if it cannot be read."""
+        """Return the image in RGB. Raises ``BadSampleError`` if it cannot be read."""
         ...
 
     def labels(self, index: int) -> Labels:
-        """The concepts of the image. Raises ``BadSampleError`` if they cannot be read."""
+        """Return the concepts of the image. Raises ``BadSampleError`` if they cannot be read."""
         ...
 
     def image_name(self, index: int) -> str:
-        """What a person calls the image: a file name, say. Asked of every image before the first is read."""
+        """Return a name for people, such as a file name. It is asked of every image before the first is read."""
         ...
 
     def fingerprint(self) -> str:
-        """A hash of the dataset: another one where images or labels were exchanged."""
+        """Return a hash of the dataset, which changes when images or labels are exchanged."""
         ...
 
 
-#: Concept numbers are looked up in tables of this length at most.
+#: The largest concept number: tables of this length are indexed by it.
 LARGEST_NUMBER = 2**20
 
 
 def check_dataset(data: ConceptDataset) -> None:
-    """Raises ``NetdissectError`` if ``data`` does not keep to the protocol, as far as can be told without images."""
+    """Raise ``NetdissectError`` if ``data`` breaks the protocol; no image or label is read.
+
+    >>> from netdissect.concepts import Scenes
+    >>> check_dataset(Scenes(count=1))
+    """
     if not isinstance(data, ConceptDataset):
         needed = ("name", "concepts", "label_shape", "__len__", "image", "labels", "image_name", "fingerprint")
         missing = [attribute for attribute in needed if not hasattr(data, attribute)]
@@ -71,14 +75,22 @@ def check_dataset(data: ConceptDataset) -> None:
 
 
 def listed_numbers(concepts: Sequence[Concept]) -> Bool[np.ndarray, " numbers"]:
-    """Per number up to the largest whether label maps may hold it: a concept's, or 0 for unlabelled pixels."""
+    """Return whether label maps may hold each number up to the largest: a concept's, or 0 for unlabelled pixels.
+
+    >>> listed_numbers([Concept(1, "sky", "object"), Concept(3, "road", "object")]).tolist()
+    [True, True, False, True]
+    """
     listed = np.zeros(max(concept.number for concept in concepts) + 1, dtype=bool)
     listed[[UNLABELLED, *(concept.number for concept in concepts)]] = True
     return listed
 
 
 def unlisted_number(numbers: np.ndarray, listed: Bool[np.ndarray, " numbers"]) -> int | None:
-    """The smallest of ``numbers``, integers of any shape, that is not listed; None if all are."""
+    """Return the smallest of ``numbers``, integers of any shape, that is not listed; None if all are.
+
+    >>> unlisted_number(np.array([[0, 2], [1, 7]]), np.array([True, True, False]))
+    2
+    """
     if not numbers.size:
         return None
     if numbers.min() >= 0 and numbers.max() < len(listed) and listed[numbers.astype(np.int64, copy=False)].all():
@@ -89,9 +101,9 @@ def unlisted_number(numbers: np.ndarray, listed: Bool[np.ndarray, " numbers"]) -
 
 
 def checked_labels(data: ConceptDataset, index: int, listed: Bool[np.ndarray, " numbers"]) -> Labels:
-    """The labels of an image, found to keep to the protocol; somebody's own dataset may not.
+    """Return the labels of an image, checked: a dataset of the user's may break the protocol.
 
-    ``listed`` is what ``listed_numbers`` tells of the dataset. Raises ``NetdissectError``, and what ``labels`` raises.
+    ``listed`` comes from ``listed_numbers``. Raises ``NetdissectError``, and all that ``labels`` raises.
     """
     labels = data.labels(index)
     maps, whole = np.asarray(labels.maps), np.array(labels.whole, dtype=np.int64)
@@ -109,7 +121,13 @@ def checked_labels(data: ConceptDataset, index: int, listed: Bool[np.ndarray, " 
 
 
 class Subset:
-    """Some images of a dataset, in the given order; itself a ``ConceptDataset``."""
+    """Some images of a dataset, in the given order; itself a ``ConceptDataset``.
+
+    >>> from netdissect.concepts import Scenes
+    >>> scenes = Scenes(count=9, size=(32, 32))
+    >>> Subset(scenes, [7, 2]).image_name(0) == scenes.image_name(7)
+    True
+    """
 
     def __init__(self, data: ConceptDataset, indices: Sequence[int]) -> None:
         self._data = data
@@ -144,10 +162,14 @@ class Subset:
 
 
 def sample(data: ConceptDataset, limit: int, seed: int) -> ConceptDataset:
-    """At most ``limit`` images of ``data``, drawn without replacement by ``seed``, in the dataset's order.
+    """Draw at most ``limit`` images of ``data`` by ``seed``, without replacement, in the dataset's order.
 
-    Drawn rather than taken from the front, since the first images of a folder are often frames of one film.
-    Raises ``NetdissectError`` if ``limit`` is below 1 or ``seed`` below 0.
+    The first images would not do: in a folder they are often frames of one film. Raises ``NetdissectError`` if
+    ``limit`` is below 1 or ``seed`` below 0.
+
+    >>> from netdissect.concepts import Scenes
+    >>> len(sample(Scenes(count=9, size=(32, 32)), limit=4, seed=0))
+    4
     """
     if limit < 1:
         raise NetdissectError(f"a limit of {limit} leaves no images")

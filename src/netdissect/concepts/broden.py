@@ -1,7 +1,7 @@
 """The published Broden, and any directory laid out like it.
 
-``index.csv`` lists the images with, per category, label maps and whole-image concepts; ``label.csv`` numbers the
-concepts; ``category.csv`` names the categories; ``c_<category>.csv`` say how much of each category a concept covers.
+``index.csv`` lists the images with their label maps and whole-image concepts per category. ``label.csv`` numbers the
+concepts, and ``category.csv`` names the categories. Each ``c_<category>.csv`` has the coverage of its concepts.
 """
 
 from pathlib import Path
@@ -11,17 +11,24 @@ from PIL import Image
 
 from netdissect.concepts.base import check_dataset, listed_numbers, unlisted_number
 from netdissect.concepts.files import fingerprint, read_image, read_label_colors, read_number, read_table
+from netdissect.concepts.kinds import DatasetRequest
 from netdissect.labels import Labels
-from netdissect.storage import check_place
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 
-#: What tells that a directory is laid out like Broden.
+#: The tables that every directory in Broden's layout has.
 TABLES = ("index.csv", "label.csv", "category.csv")
 
 
-def check_broden_place(out: Path, overwrite: bool) -> None:
-    """Raises ``NetdissectError`` if ``out`` cannot take a Broden directory; ``overwrite`` lets one that is there go."""
-    check_place(out, overwrite=overwrite, markers=TABLES, what="a Broden directory")
+class BrodenKind:
+    """The kind of dataset that is a directory in Broden's layout."""
+
+    takes_ignore_index = False
+
+    def recognizes(self, spec: str | Path) -> bool:
+        return (Path(spec) / TABLES[0]).is_file()
+
+    def open(self, spec: str | Path, request: DatasetRequest) -> "BrodenDataset":
+        return BrodenDataset(spec)
 
 
 class BrodenDataset:
@@ -81,7 +88,7 @@ class BrodenDataset:
         return fingerprint(self.root, tables, (self.root / "images" / name for name in names))
 
     def _items(self, row: dict[str, str]) -> list[str]:
-        """The label maps and whole-image numbers of an image, those of all categories."""
+        """Return the label maps and whole-image numbers of an image, in all categories."""
         items = (item.strip() for category in self.categories for item in row[category].split(";"))
         return [item for item in items if item]
 
@@ -101,7 +108,7 @@ class BrodenDataset:
 
 
 def _read_concepts(root: Path, categories: tuple[str, ...]) -> tuple[Concept, ...]:
-    """The rows of ``label.csv``, each with its primary category."""
+    """Read the rows of ``label.csv``, each with its primary category."""
     table = root / "label.csv"
     primary = _primary_categories(root, categories)
     concepts: dict[int, Concept] = {}
@@ -119,7 +126,7 @@ def _read_concepts(root: Path, categories: tuple[str, ...]) -> tuple[Concept, ..
 
 
 def _primary_categories(root: Path, categories: tuple[str, ...]) -> dict[int, str]:
-    """Per concept number the category where its coverage is highest, ties to the later one of ``category.csv``."""
+    """Return each concept's category of highest coverage; in a tie, the later in ``category.csv``."""
     best: dict[int, tuple[float, str]] = {}
     for category in categories:
         table = root / f"c_{category}.csv"

@@ -1,4 +1,4 @@
-"""Reading tables, images and label maps, with errors that name the file."""
+"""Read tables, images and label maps, with errors that name the file."""
 
 import csv
 import hashlib
@@ -13,7 +13,7 @@ from netdissect.types import BadSampleError, NetdissectError, one_line
 
 
 def read_table(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header, values stripped; ``NetdissectError`` if a needed column is absent."""
+    """Read the rows of a CSV file, values stripped. Raises ``NetdissectError``, also if a needed column is missing."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -27,26 +27,22 @@ def read_table(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8; raises ``NetdissectError`` if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
+def read_number(text: str, path: Path, column: str) -> int:
+    """Return ``text`` as a whole number. Raises ``NetdissectError``, which names the file and the column.
 
-
-def read_number(text: str, path: Path, what: str) -> int:
-    """``text`` as a whole number; raises ``NetdissectError`` naming the file and the column."""
+    >>> read_number("7", Path("label.csv"), "number")
+    7
+    """
     try:
         return int(text)
     except ValueError:
-        raise NetdissectError(f"{path}: {what} {text!r} is not a whole number") from None
+        raise NetdissectError(f"{path}: {column} {text!r} is not a whole number") from None
 
 
 def read_image(path: Path) -> Image.Image:
-    """The image in RGB; raises ``BadSampleError``, also if it is not known which of its values is white."""
-    image = _open(path, "image")
-    if image.mode.startswith("I;16") or (image.mode == "I" and _png_depth(path) == 16):
+    """Read an image as RGB. Raises ``BadSampleError``, also if it is not known which of its values is white."""
+    image = open_image(path)
+    if image.mode.startswith("I;16") or (image.mode == "I" and png_depth(path) == 16):
         return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise BadSampleError(f"{path}: the image has mode {image.mode}: it is not known which of its values is white")
@@ -54,8 +50,8 @@ def read_image(path: Path) -> Image.Image:
 
 
 def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
-    """A label map of one channel (grey or palette), a class index per pixel; raises ``BadSampleError``."""
-    image = _open(path, "label map")
+    """Read a label map of one channel (grey or palette), a class index per pixel. Raises ``BadSampleError``."""
+    image = open_image(path, "label map")
     pixels = np.asarray(image)
     if image.mode == "L":
         pixels = pixels // _grey_step(path)
@@ -65,40 +61,37 @@ def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
 
 
 def read_label_colors(path: Path) -> Int32[np.ndarray, "h w"]:
-    """A label map as Broden stores it, R + 256 G per pixel; raises ``BadSampleError``."""
-    pixels: UInt8[np.ndarray, "h w 3"] = np.asarray(_open(path, "label map").convert("RGB"))
+    """Read a label map as Broden stores it, R + 256 G per pixel. Raises ``BadSampleError``."""
+    pixels: UInt8[np.ndarray, "h w 3"] = np.asarray(open_image(path, "label map").convert("RGB"))
     return pixels[:, :, 0].astype(np.int32) + 256 * pixels[:, :, 1].astype(np.int32)
 
 
-def read_rgb(path: Path, what: str = "label map") -> UInt8[np.ndarray, "h w 3"]:
-    """A PNG whose channels are numbers, not colors; raises ``BadSampleError``, also if it is stored in another mode."""
-    image = _open(path, what)
-    if image.mode != "RGB" or _png_depth(path) > 8:  # of deeper ones Pillow gives the upper 8 bits
-        mode = "16 bits a channel" if image.mode == "RGB" else f"mode {image.mode}"
-        raise BadSampleError(f"{path}: the {what} has {mode}, not RGB with 8 bits a channel")
-    return np.asarray(image)
+def check_proportions(path: Path, kind: str, shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Raise ``BadSampleError`` unless a label map of (h, w) pixels has the proportions of its image of (W, H).
 
+    They may differ in size, since both are squashed. The error names ``path`` and ``kind``.
 
-def check_proportions(path: Path, what: str, shape: tuple[int, ...], size: tuple[int, int]) -> None:
-    """Raises ``BadSampleError`` unless ``what`` of (h, w) pixels has the proportions of its image of (W, H).
-
-    They may differ in size, since both are squashed. ``path`` is what the error names.
+    >>> check_proportions(Path("a.png"), "label map", (10, 20), (200, 100))
     """
     (rows, columns), (width, height) = shape, size
     if abs(width * rows - height * columns) > 0.02 * height * columns:
         raise BadSampleError(
-            f"{path}: the {what} is {columns}x{rows}, its image {width}x{height}: they do not lie on each other"
+            f"{path}: the {kind} is {columns}x{rows}, its image {width}x{height}: they do not lie on each other"
         )
 
 
 def squash(pixels: Int32[np.ndarray, "h w"], shape: tuple[int, int]) -> Int32[np.ndarray, "sh sw"]:
-    """A label map at another size: each pixel takes the label under its own centre."""
+    """Resize a label map: each new pixel takes the label under its centre.
+
+    >>> squash(np.array([[1, 2, 3, 4]], dtype=np.int32), (1, 2)).tolist()
+    [[2, 4]]
+    """
     rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(shape, pixels.shape, strict=True))
     return pixels[rows[:, None], columns[None, :]]
 
 
 def fingerprint(root: Path, tables: Iterable[Path], files: Iterable[Path]) -> str:
-    """A hash of the tables' contents and of the files' paths below ``root`` and sizes. Pixels are not read for it."""
+    """Return a hash of the tables' contents, and of the files' sizes and paths below ``root``; pixels are not read."""
     digest = hashlib.sha256()
     for table in tables:
         digest.update(f"{table.name}\n".encode() + table.read_bytes())
@@ -109,24 +102,25 @@ def fingerprint(root: Path, tables: Iterable[Path], files: Iterable[Path]) -> st
 
 
 def _grey_step(path: Path) -> int:
-    """What Pillow multiplies the values of a grey image by: it stretches PNGs of 2 and 4 bits over 0 to 255."""
-    bits = _png_depth(path)
+    """Return the factor by which Pillow stretches grey values: PNGs of 2 and 4 bits go over 0 to 255."""
+    bits = png_depth(path)
     return 255 // (2**bits - 1) if bits < 8 else 1
 
 
-def _png_depth(path: Path) -> int:
-    """Bits a channel of a PNG, which stand in its first chunk; 8 for other files."""
+def png_depth(path: Path) -> int:
+    """Return the bits per channel of a PNG, which its first chunk has; 8 for other files."""
     with path.open("rb") as file:
         header = file.read(25)
     return header[24] if header.startswith(b"\x89PNG") else 8
 
 
-def _open(path: Path, what: str) -> Image.Image:
+def open_image(path: Path, kind: str = "image") -> Image.Image:
+    """Read an image file in the mode in which it is stored. Raises ``BadSampleError``, which names ``kind``."""
     if not path.is_file():
-        raise BadSampleError(f"{path}: the {what} is missing")
+        raise BadSampleError(f"{path}: the {kind} is missing")
     try:
         with Image.open(path) as image:
             image.load()
             return image
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadSampleError(f"{path}: the {what} cannot be read: {one_line(error)}") from error
+        raise BadSampleError(f"{path}: the {kind} cannot be read: {one_line(error)}") from error

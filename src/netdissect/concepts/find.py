@@ -1,17 +1,24 @@
-"""Finding a concept by what a person calls it."""
+"""Find a concept by the name that a person gives it."""
 
 import re
 from collections.abc import Sequence
+from types import MappingProxyType
 
-from netdissect.concepts.building.names import SUFFIXES
 from netdissect.types import Concept, NetdissectError, nearest
+
+#: Endings of the names of scenes and colors in Broden, which keep the scene *field-s* apart from the object *field*.
+SUFFIXES = MappingProxyType({"scene": "-s", "color": "-c"})
 
 
 def find_concept(concepts: Sequence[Concept], name: str) -> Concept:
-    """The concept of this name; else of it in another case; else with it as synonym; else of it and ``-s`` or ``-c``.
+    """Find the concept of this name, else of this name in another case, as a synonym, or with ``-s`` or ``-c`` added.
 
     ``category:name`` or ``name (category)`` chooses among concepts of one name. Raises ``NetdissectError`` if there is
     no such concept, or more than one.
+
+    >>> road, house = Concept(1, "road", "object", ("route",)), Concept(2, "house-s", "scene")
+    >>> find_concept([road, house], "Route").name, find_concept([road, house], "house").name
+    ('road', 'house-s')
     """
     found = _called(concepts, name) or _called_in_category(concepts, name)
     if not found:

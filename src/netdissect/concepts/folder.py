@@ -17,12 +17,13 @@ from netdissect.concepts.files import (
     read_table,
     squash,
 )
+from netdissect.concepts.kinds import DatasetRequest
 from netdissect.labels import Labels
 from netdissect.types import UNLABELLED, BadSampleError, Concept, NetdissectError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
-#: Class names that say that the class is none, in lower case and without punctuation.
+#: Names of classes that carry no concept, in lower case and without punctuation.
 NO_CONCEPT_NAMES = frozenset(
     [
         "unlabelled",
@@ -43,20 +44,36 @@ NO_CONCEPT_NAMES = frozenset(
     ]
 )
 
-#: The index that label maps of most datasets keep for pixels to be ignored.
+#: The index of pixels to be ignored, by the convention of most datasets.
 IGNORED_INDEX = 255
+
+
+class FolderKind:
+    """The kind of dataset that is a folder of images and masks."""
+
+    takes_ignore_index = True
+
+    def recognizes(self, spec: str | Path) -> bool:
+        return all((Path(spec) / name).is_dir() for name in ("images", "labels"))
+
+    def open(self, spec: str | Path, request: DatasetRequest) -> "FolderDataset":
+        """Open the folder, with label maps of half the images' size, as in Broden."""
+        height, width = (max(side // 2, 1) for side in request.size)
+        return FolderDataset(
+            spec, label_shape=(height, width), ignore_index=request.ignore_index, skip_bad=request.skip_bad
+        )
 
 
 class FolderDataset:
     """Images in ``images/``, label maps of the same stem in ``labels/`` (PNG of class indices); a ``ConceptDataset``.
 
-    ``classes.csv`` (``index,name[,category]``), in the folder or its parent, names the indices; concept numbers are
-    the indices plus one, since index 0 is a class like any other. Indices whose names say so (unlabelled, void, ...),
-    255 and ``ignore_index`` carry no concept. Label maps are squashed to ``label_shape`` by nearest neighbour.
-    ``category`` is that of the classes for which the table gives none.
+    ``classes.csv`` (``index,name[,category]``), in the folder or its parent, names the indices. Concept numbers are the
+    indices plus one, since index 0 is a class like any other. Indices named *unlabelled*, *void* and the like, 255 and
+    ``ignore_index`` carry no concept. Label maps are squashed to ``label_shape`` by nearest neighbour. Classes without
+    a category in the table have ``category``.
 
-    Raises ``NetdissectError`` if images and label maps do not pair up, unless ``skip_bad``: then reading the ones
-    without a partner raises ``BadSampleError``.
+    Raises ``NetdissectError`` if images and label maps do not pair up. With ``skip_bad``, reading an image or a label
+    map without a partner raises ``BadSampleError`` instead.
     """
 
     def __init__(
@@ -95,7 +112,7 @@ class FolderDataset:
         return Labels(squash(self.label_map(index), self.label_shape)[None])
 
     def label_map(self, index: int) -> Int32[np.ndarray, "h w"]:
-        """Concept numbers per pixel at the label map's own resolution, 0 where there is none; raises as ``labels``."""
+        """Return concept numbers at the label map's own resolution, 0 for no concept; raises as ``labels``."""
         path = self._path(self._labels, index, "label map")
         indices = read_indices(path)
         self._check_shape(indices.shape, index, path)
@@ -105,12 +122,12 @@ class FolderDataset:
         return self._numbers[indices]
 
     def image_path(self, index: int) -> Path:
-        """Where the image lies; if it is missing, where it could."""
+        """Return the path of the image; if it is missing, a path that it could have."""
         stem = self._stems[index]
         return self._images.get(stem) or self.root / "images" / f"{stem}{IMAGE_SUFFIXES[0]}"
 
     def label_path(self, index: int) -> Path:
-        """Where the label map lies; if it is missing, where it could."""
+        """Return the path of the label map, which may be missing."""
         return self.root / "labels" / f"{self._stems[index]}.png"
 
     def image_name(self, index: int) -> str:
@@ -121,15 +138,15 @@ class FolderDataset:
         files = [folder[stem] for stem in self._stems for folder in (self._images, self._labels) if stem in folder]
         return fingerprint(self.root, [self.classes], files)
 
-    def _path(self, folder: dict[str, Path], index: int, what: str) -> Path:
+    def _path(self, folder: dict[str, Path], index: int, kind: str) -> Path:
         stem = self._stems[index]
         if stem not in folder:
             partner = (self._images.get(stem) or self._labels[stem]).name
-            raise BadSampleError(f"{self.root}: {partner} has no {what} of the same stem")
+            raise BadSampleError(f"{self.root}: {partner} has no {kind} of the same stem")
         return folder[stem]
 
     def _check_pairs(self) -> None:
-        for what, have, partners in (
+        for kind, have, partners in (
             ("label map", self._images, self._labels),
             ("image", self._labels, self._images),
         ):
@@ -137,22 +154,26 @@ class FolderDataset:
             if alone:
                 raise NetdissectError(
                     f"{self.root}: {len(self._images)} images and {len(self._labels)} label maps: {len(alone)} without "
-                    f"{what} of the same stem, the first {alone[0]} (--skip-bad leaves them out)"
+                    f"{kind} of the same stem, the first {alone[0]} (--skip-bad leaves them out)"
                 )
 
     def _check_shape(self, shape: tuple[int, ...], index: int, path: Path) -> None:
-        """Image and label map may differ in size, as both are squashed, but not in their proportions."""
+        """Raise ``BadSampleError`` unless image and label map have the same proportions; both will be squashed."""
         image = self._path(self._images, index, "image")
         try:
             with Image.open(image) as opened:
                 size = opened.size
         except OSError:
-            return  # the image says itself what is wrong with it, when it is read
+            return  # reading the image will say what is wrong with it
         check_proportions(path, "label map", shape, size)
 
 
 def names_no_concept(name: str) -> bool:
-    """Whether a class of this name is none: void, say, or not labelled."""
+    """Return whether a class of this name carries no concept.
+
+    >>> names_no_concept("Not labelled"), names_no_concept("road")
+    (True, False)
+    """
     plain = "".join(letter for letter in name.lower() if letter.isalnum())
     return not plain or plain in NO_CONCEPT_NAMES
 
@@ -164,8 +185,8 @@ def _find_classes(root: Path) -> Path:
     raise NetdissectError(f"{root}: no classes.csv (index,name[,category]) in the folder or its parent")
 
 
-def _read_classes(path: Path, ignored: set[int], category_else: str) -> tuple[tuple[Concept, ...], np.ndarray]:
-    """The concepts, and per class index its concept number: 0 where it carries none, -1 where no row lists it."""
+def _read_classes(path: Path, ignored: set[int], default_category: str) -> tuple[tuple[Concept, ...], np.ndarray]:
+    """Read the concepts, and the concept number of each class index: 0 for no concept, -1 for an unlisted index."""
     rows = {}
     for row in read_table(path, ["index", "name"]):
         index = read_number(row["index"], path, "index")
@@ -176,7 +197,7 @@ def _read_classes(path: Path, ignored: set[int], category_else: str) -> tuple[tu
     numbers[[index for index in ignored if index >= 0]] = UNLABELLED
     concepts: dict[tuple[str, str], Concept] = {}
     for index in sorted(set(rows) - ignored):
-        name, category = rows[index]["name"], rows[index].get("category") or category_else
+        name, category = rows[index]["name"], rows[index].get("category") or default_category
         if names_no_concept(name):
             numbers[index] = UNLABELLED
             continue

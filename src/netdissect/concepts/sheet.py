@@ -1,4 +1,4 @@
-"""A sheet of images in which a concept is drawn."""
+"""A sheet of images on which a concept is drawn."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from netdissect.types import BadSampleError, Concept, NetdissectError, OnProgres
 #: The longer side of a tile, in pixels.
 TILE = 224
 
-#: Tiles are drawn so many times as large and then made small, so that outlines are smooth.
+#: The factor by which tiles are drawn larger and then shrunk, so that outlines are smooth.
 _FINER = 2
 
 _MARGIN, _HEAD, _GAP, _CAPTION = 28, 84, 14, 24
@@ -45,13 +45,21 @@ def write_sheet(
     skip_bad: bool = False,
     on_progress: OnProgress = no_progress,
 ) -> int:
-    """Writes a JPEG or PNG of up to ``count`` images that carry ``concept``, drawn by ``seed`` among all that do.
+    """Write a JPEG or PNG of up to ``count`` images that carry ``concept``, drawn by ``seed`` from all such images.
 
-    What is not the concept is dimmed. Below each image stand its name and the share of its label pixels that carry the
-    concept. Returns how many images are shown. With ``skip_bad`` images that cannot be read are left out.
+    Pixels without the concept are dimmed. Below each image stand its name and the share of its label pixels that carry
+    the concept. Returns the number of images shown. With ``skip_bad`` unreadable images are left out.
 
-    Raises ``NetdissectError`` if no image carries the concept or ``path`` cannot be written, ``BadSampleError`` for an
-    image that cannot be read.
+    Raises ``NetdissectError`` if no image carries the concept or ``path`` cannot be written, and ``BadSampleError`` for
+    an unreadable image.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from netdissect.concepts import Scenes
+    >>> from netdissect.concepts.find import find_concept
+    >>> scenes = Scenes(count=6, size=(32, 32))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_sheet(scenes, find_concept(scenes.concepts, "sky"), Path(folder) / "sky.png", count=2)
+    2
     """
     check_picture(path, "a sheet")
     if count < 1 or seed < 0:
@@ -74,7 +82,7 @@ def write_sheet(
 
 
 def _tiles(data: ConceptDataset, concept: Concept, order: list[int], count: int, skip_bad: bool) -> list[_Tile]:
-    """The first ``count`` images of ``order`` that can be read, in the dataset's order."""
+    """Return the first ``count`` readable images of ``order``, in the dataset's order."""
     tiles: dict[int, _Tile] = {}
     for index in order:
         if len(tiles) == count:
@@ -93,7 +101,11 @@ def _tiles(data: ConceptDataset, concept: Concept, order: list[int], count: int,
 
 
 def light_up(image: Image.Image, mask: Bool[np.ndarray, "sh sw"]) -> Image.Image:
-    """``image`` with its longer side ``TILE`` pixels, dark and pale outside ``mask``, and a line where that begins."""
+    """Scale an image to ``TILE`` pixels on its longer side, dim it outside ``mask``, and outline the mask.
+
+    >>> light_up(Image.new("RGB", (8, 4)), np.ones((2, 4), dtype=bool)).size
+    (224, 112)
+    """
     scale = TILE / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     finer = (_FINER * width, _FINER * height)
@@ -135,7 +147,7 @@ def _page(title: str, facts: str, tiles: list[_Tile]) -> Image.Image:
 
 
 def _shortened(text: str, font: Font, room: float) -> str:
-    """``text``, its front cut off where it is wider than ``room`` pixels: names differ at their ends."""
+    """Cut off the front of a text that is wider than ``room`` pixels: names differ at their ends."""
     if font.getlength(text) <= room:
         return text
     while text and font.getlength("..." + text) > room:
@@ -144,7 +156,7 @@ def _shortened(text: str, font: Font, room: float) -> str:
 
 
 def _percent(share: float) -> str:
-    """A share in percent: whole ones from 10 on, else with a digit or two after the point."""
+    """Write a share in percent: without decimals from 10 on, else with one or two."""
     percent = 100 * share
     if percent < 0.01:
         return "< 0.01 %"

@@ -1,4 +1,4 @@
-"""The receptive fields of a layer's positions, as plain numbers: without torch, since saved results have them."""
+"""Receptive fields of a layer's positions."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ class Field:
         """The centre of the first position."""
         return self.rows[0], self.columns[0]
 
-    def plain(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {name: list(values) for name, values in asdict(self).items()}
 

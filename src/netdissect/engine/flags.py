@@ -6,7 +6,7 @@ from jaxtyping import Bool, Int32, Int64
 from torch import Tensor
 
 
-def places_of(flags: Bool[Tensor, "a b"]) -> tuple[Int64[Tensor, " v"], Int64[Tensor, " v"]]:
+def indices_of(flags: Bool[Tensor, "a b"]) -> tuple[Int64[Tensor, " v"], Int64[Tensor, " v"]]:
     """The two indices of each that is true, in order."""
     if flags.device.type != "cpu":
         first, second = flags.nonzero(as_tuple=True)

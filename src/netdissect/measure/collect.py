@@ -1,178 +1,187 @@
-"""The one pass: runs a network over the images, and keeps what exact thresholds and masks may need.
+"""The one pass of the network over the images, which keeps what exact thresholds and masks may need.
 
 A threshold is known for certain only at the end, but a lower bound is known soon: once so many values as the
-threshold's rank asks for reach a level, the threshold is that level or greater. What does not exceed the bound is let
-go, so that of the maps a few percent are kept.
+threshold's rank asks for reach a level, the threshold is that level or greater. Values up to the bound are let go, so
+that a few percent of the maps are kept.
 """
 
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
-from netdissect.activations.layout import LayerShape
 from netdissect.activations.writer import ActivationWriter
-from netdissect.engine.batches import Reader
-from netdissect.engine.gather import Gathered
-from netdissect.engine.rows import Extremes, MapRows
+from netdissect.bases import BasisView, layers_of
+from netdissect.engine.extremes import Extremes
+from netdissect.engine.kept_rows import KeptRows
+from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.engine.threshold import threshold_rank
-from netdissect.engine.view import View, layers_of
-from netdissect.measure.maps import check_usable, maps_of
-from netdissect.measure.network import Network, counting_device, running
+from netdissect.inference.maps import check_usable, maps_of
+from netdissect.inference.reader import Batch, Reader
+from netdissect.inference.runner import NetworkRunner
 from netdissect.measure.sample import sampled_images
 from netdissect.networks.running import out_of_memory
+from netdissect.settings import Settings
 from netdissect.types import OnProgress, no_progress
-
-#: What is finished is committed this often, in seconds: so much work is done again after a kill.
-CHUNK_SECONDS = 5.0
-
-#: Bytes of maps held in memory.
-_HELD_BYTES = 2**29
 
 
 def collect(
-    model: nn.Module,
-    views: Sequence[View],
+    runner: NetworkRunner,
+    views: Sequence[BasisView],
     reader: Reader,
     writer: ActivationWriter,
-    *,
-    quantile: float,
-    device: torch.device,
-    precision: torch.dtype = torch.float32,
-    top_images: int = 15,
-    chunk_seconds: float = CHUNK_SECONDS,
+    settings: Settings,
     on_progress: OnProgress = no_progress,
 ) -> None:
-    """Runs ``model`` over those images of ``reader`` that ``writer`` has not yet, and keeps activations of ``views``.
+    """Run the network over the images of ``reader`` that ``writer`` lacks, and keep activations of ``views``.
 
-    The model is run in evaluation mode on ``device``, with ``precision`` where that is lower than its own, and put back
-    as it was. Raises ``NetdissectError`` for a layer whose output is not laid out as it says, that is not finite, or
-    that is called twice in a pass where it was called once; ``BadSampleError`` for an image that cannot be read.
+    The network is put back as it was. Raises ``NetdissectError`` for a layer whose output is not laid out as it says,
+    that is not finite, or that is called twice in a pass where it was called once; ``BadSampleError`` for an image that
+    cannot be read.
     """
     total = len(reader.order)
     reader.skipped.update(writer.skipped)
     on_progress("activations", writer.end, total)
     if writer.complete:
         return
-    counted_on = counting_device(device)
-    view_maps = _ViewMaps(reader, views, writer.gathered(counted_on), quantile, top_images, counted_on)
-    with running(model, layers_of(views), reader, device, precision, view_maps.take) as network:
-        _run(network, reader, writer, view_maps, chunk_seconds, on_progress)
-    view_maps.write(writer, all_held=True)
-    writer.commit(total, view_maps.gathered, reader.skipped, complete=True)
+    statistics = writer.statistics(runner.counting_device)
+    holder = _Holder(statistics, writer, 0 if statistics else settings.held_bytes)
+    gatherer = _Gatherer(views, reader, settings, runner.counting_device, holder)
+    committed = time.monotonic()
+    with runner.capturing(layers_of(views), reader, gatherer.take) as run:
+        for batch in reader.batches(writer.end):
+            writer.append_images(batch.indices, batch.labels)
+            gatherer.begin(batch)
+            run(batch)
+            due = time.monotonic() - committed >= settings.chunk_seconds
+            holder.write(all_held=due)
+            if due:
+                writer.commit(batch.end, statistics, reader.skipped)
+                committed = time.monotonic()
+            on_progress("activations", batch.end, total)
+    holder.write(all_held=True)
+    writer.commit(total, statistics, reader.skipped, complete=True)
     on_progress("activations", total, total)
 
 
-def _run(
-    network: Network,
-    reader: Reader,
-    writer: ActivationWriter,
-    view_maps: "_ViewMaps",
-    chunk_seconds: float,
-    on_progress: OnProgress,
-) -> None:
-    """All batches that are not done yet, with a commit every ``chunk_seconds``."""
-    committed = time.monotonic()
-    for batch in reader.batches(writer.end):
-        writer.append_images(batch.indices, batch.labels)
-        view_maps.begin(batch.indices)
-        due = time.monotonic() - committed >= chunk_seconds
-        try:
-            network(batch)
-            view_maps.write(writer, all_held=due)
-        except torch.OutOfMemoryError as error:
-            raise out_of_memory(len(batch.indices)) from error
-        if due:
-            writer.commit(batch.end, view_maps.gathered, reader.skipped)
-            committed = time.monotonic()
-        on_progress("activations", batch.end, len(reader.order))
-
-
 @dataclass
-class _Held:
-    """Images by their indices, and of each view their maps with extremes, or the rows of them that are kept.
+class _HeldBatch:
+    """Images by their indices, and per view their maps with extremes, or the rows of them that are kept.
 
-    ``sampled`` are the places of those whose ``peaks`` are kept.
+    ``sampled`` are the positions in the batch of the images whose ``peaks`` are kept.
     """
 
     images: Int64[Tensor, " n"]
     sampled: Int64[Tensor, " s"]
-    maps: dict[str, tuple[Tensor, Extremes]]
-    rows: dict[str, MapRows]
-    peaks: dict[str, Float[Tensor, "s u"]]
+    maps: dict[str, tuple[Tensor, Extremes]] = field(default_factory=dict)
+    rows: dict[str, KeptRows] = field(default_factory=dict)
+    peaks: dict[str, Float[Tensor, "s u"]] = field(default_factory=dict)
 
 
-class _ViewMaps:
-    """Takes what layers return on batches: checks it, gathers it, and writes what is to be kept.
+class _Holder:
+    """Holds batches until the bounds are high, and writes the rows that may be needed of them.
 
-    A bound rises fastest at first. So the first maps are held, up to ``_HELD_BYTES`` or until the first commit: fewer
-    of their values then exceed it.
+    A bound rises fastest at first. So the first maps are held, up to ``room`` bytes or until the first commit: fewer of
+    their values then exceed it.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        views: Sequence[View],
-        gathered: dict[str, Gathered],
-        quantile: float,
-        top_images: int,
-        device: torch.device,
-    ) -> None:
-        self.reader = reader
-        self.shapes = {view.name: LayerShape(*(*view.shape, 1, 1)[:3]) for view in views}
-        self.views: dict[str, list[View]] = {}
-        for view in views:
-            self.views.setdefault(view.layer.name, []).append(view.to(device))
-        self.gathered = gathered
-        self.quantile = quantile
-        self.top_images = top_images
-        self.device = device
-        self._sample = sampled_images(reader.data)
-        self._room = 0 if gathered else _HELD_BYTES
-        self._held: deque[_Held] = deque()
+    def __init__(self, statistics: dict[str, LayerStatistics], writer: ActivationWriter, room: int) -> None:
+        self.statistics = statistics
+        self.writer = writer
+        self._room = room
+        self._held: deque[_HeldBatch] = deque()
 
-    def begin(self, images: Sequence[int]) -> None:
-        sampled = [place for place, image in enumerate(images) if image in self._sample]
-        self._held.append(_Held(self._indices(images), self._indices(sampled), {}, {}, {}))
+    @property
+    def current(self) -> _HeldBatch:
+        """The batch that runs."""
+        return self._held[-1]
 
-    def take(self, layer: str, output: Any) -> None:
-        views = self.views[layer]
-        maps = maps_of(views[0].layer, output, len(self._held[-1].images), self.device)
-        for view in views:
-            self._take(view, maps)
+    def begin(self, batch: _HeldBatch) -> None:
+        self._held.append(batch)
 
-    def _take(self, view: View, of_layer: Float[Tensor, "n u h w"]) -> None:
-        held, name, maps = self._held[-1], view.name, view.of(of_layer)
-        extremes = Extremes.of(maps)
-        check_usable(name, maps, extremes, lambda place: self.reader.data.image_name(int(held.images[place])))
-        total, shape = len(self.reader.order), self.shapes[name]
-        if name not in self.gathered:
-            self.gathered[name] = Gathered.empty(shape.units, min(self.top_images, total), self.device)
-        rank = threshold_rank(self.quantile, total * shape.height * shape.width)
-        self.gathered[name].update(held.images, maps, extremes, rank)
-        held.peaks[name] = extremes.peaks[held.sampled]
+    def hold(self, name: str, maps: Float[Tensor, "n u h w"], extremes: Extremes, *, own: bool) -> None:
+        """Hold the maps of a view while there is room, else the rows of them that may be needed.
+
+        Maps that are not the view's ``own`` are the layer's output, which the next module may change in place.
+        """
         self._room -= maps.nbytes
         if self._room >= 0:
-            # The next module may work in place on the layer's own.
-            held.maps[name] = (maps.clone() if view.basis is None else maps, extremes)
+            self.current.maps[name] = (maps if own else maps.clone(), extremes)
         else:
-            held.rows[name] = self.gathered[name].needed(held.images, maps, extremes)
+            self.current.rows[name] = self.statistics[name].needed(self.current.images, maps, extremes)
 
-    def write(self, writer: ActivationWriter, *, all_held: bool) -> None:
-        """Writes the batches held, once there is no room for more, or ``all_held``."""
+    def write(self, *, all_held: bool) -> None:
+        """Write the batches held, once there is no room for more, or ``all_held``."""
         if self._room > 0 and not all_held:
             return
         self._room = 0
         while self._held:
-            held = self._held.popleft()
-            for name, (maps, extremes) in held.maps.items():
-                held.rows[name] = self.gathered[name].needed(held.images, maps, extremes)
-            writer.append_rows(held.rows, self.shapes, held.images[held.sampled].tolist(), held.peaks)
+            batch = self._held.popleft()
+            try:
+                for name, (maps, extremes) in batch.maps.items():
+                    batch.rows[name] = self.statistics[name].needed(batch.images, maps, extremes)
+            except torch.OutOfMemoryError as error:
+                raise out_of_memory(len(batch.images)) from error
+            self.writer.append_rows(batch.rows, batch.images[batch.sampled].tolist(), batch.peaks)
+
+
+class _Gatherer:
+    """Takes what layers return on batches: checks the maps of each view, and gathers their statistics."""
+
+    def __init__(
+        self,
+        views: Sequence[BasisView],
+        reader: Reader,
+        settings: Settings,
+        device: torch.device,
+        holder: _Holder,
+    ) -> None:
+        self.views: dict[str, list[BasisView]] = {}
+        for view in views:
+            self.views.setdefault(view.layer.name, []).append(view.to(device))
+        self.reader = reader
+        self.settings = settings
+        self.device = device
+        self.holder = holder
+        self._sample = sampled_images(reader.data, settings.sample_size)
+
+    def begin(self, batch: Batch) -> None:
+        """Begin a batch."""
+        sampled = [position for position, image in enumerate(batch.indices) if image in self._sample]
+        self.holder.begin(_HeldBatch(self._indices(batch.indices), self._indices(sampled)))
+
+    def take(self, layer: str, output: Any) -> None:
+        """Take what a layer returns on the batch."""
+        views, batch = self.views[layer], self.holder.current
+        layer_maps = maps_of(views[0].layer, output, len(batch.images), self.device)
+        for view in views:
+            maps = view(layer_maps)
+            extremes = Extremes.of(maps)
+            check_usable(view.name, maps, extremes, self._image_name)
+            statistics = self._statistics(view)
+            statistics.update(batch.images, maps, extremes)
+            statistics.raise_bound(self._rank(view))
+            batch.peaks[view.name] = extremes.peaks[batch.sampled]
+            self.holder.hold(view.name, maps, extremes, own=maps is not layer_maps)
+
+    def _statistics(self, view: BasisView) -> LayerStatistics:
+        statistics = self.holder.statistics
+        if view.name not in statistics:
+            top_images = min(self.settings.top_images, len(self.reader.order))
+            statistics[view.name] = LayerStatistics.empty(view.units, top_images, self.device)
+        return statistics[view.name]
+
+    def _rank(self, view: BasisView) -> int:
+        _, height, width = view.map_shape
+        return threshold_rank(self.settings.quantile, len(self.reader.order) * height * width)
+
+    def _image_name(self, position: int) -> str:
+        return self.reader.data.image_name(int(self.holder.current.images[position]))
 
     def _indices(self, indices: Sequence[int]) -> Int64[Tensor, " n"]:
         return torch.tensor(indices, dtype=torch.int64, device=self.device)

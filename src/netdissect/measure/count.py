@@ -3,22 +3,21 @@
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from netdissect.activations.kept import KeptActivations
 from netdissect.engine.histogram import Histogram
-from netdissect.engine.parallel import all_cores, one_thread_per_operation
-from netdissect.engine.tally import Concepts, Cover, Overlap, Tally, count_overlap
+from netdissect.engine.tally import Concepts, ImageConcepts, Overlap, Tally, count_overlap
+from netdissect.engine.threads import all_cores, one_thread_per_operation
 from netdissect.engine.top import TopImages
-from netdissect.measure.collect import CHUNK_SECONDS
 from netdissect.parallel import in_order
+from netdissect.settings import CHUNK_SECONDS
 from netdissect.storage import read_npz, write_npz
 from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
 
@@ -102,30 +101,30 @@ def _tallies(
     workers: int,
     on_progress: OnProgress,
 ) -> dict[str, Tally]:
-    tallies = {layer: Tally.zeros(shape.units, concepts, device) for layer, shape in kept.layers.items()}
+    tallies = {layer: Tally.empty(shape.units, concepts, device) for layer, shape in kept.layers.items()}
     noted, what = kept.folder / TALLIES, _what_is_counted(concepts, thresholds, align)
     counted = _read_tallies(noted, what, tallies) if resume else 0
     pixels = concepts.label_shape[0] * concepts.label_shape[1]
     together = max(1, min(_IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME // pixels))
 
-    def count_some(begin: int) -> tuple[Cover, dict[str, Overlap]]:
+    def count_some(begin: int) -> tuple[ImageConcepts, dict[str, Overlap]]:
         end = min(begin + together, len(kept))
-        cover = concepts.cover([kept.labels(image) for image in range(begin, end)], device)
+        shown = concepts.image_concepts([kept.labels(image) for image in range(begin, end)], device)
         overlaps = {}
-        for layer, shape in kept.layers.items():
+        for layer in kept.layers:
             rows = kept.rows(layer, begin, end).to(device)
             overlaps[layer] = count_overlap(
-                rows, shape.height, thresholds[layer], cover, concepts.label_shape, kept.alignment(layer, align)
+                rows, thresholds[layer], shown, concepts.label_shape, kept.alignment(layer, align)
             )
-        return cover, overlaps
+        return shown, overlaps
 
     due = time.monotonic() + chunk_seconds
     begins = range(counted, len(kept), together)
     on_progress("concepts", counted, len(kept))
     with one_thread_per_operation():
-        for begin, (cover, overlaps) in in_order(count_some, begins, workers, workers + 1):
+        for begin, (shown, overlaps) in in_order(count_some, begins, workers, workers + 1):
             for layer, tally in tallies.items():
-                tally.add(cover, overlaps[layer])
+                tally.update(shown, overlaps[layer])
             counted = min(begin + together, len(kept))
             if resume and time.monotonic() >= due:
                 begun = time.monotonic()
@@ -147,9 +146,9 @@ def _what_is_counted(concepts: Concepts, thresholds: Mapping[str, Tensor], align
 
 def _write_tallies(path: Path, what: dict[str, Any], tallies: Mapping[str, Tally], counted: int) -> None:
     arrays = {
-        f"{place}.{field.name}": getattr(tally, field.name).cpu().numpy()
+        f"{place}.{name}": tensor.cpu().numpy()
         for place, tally in enumerate(tallies.values())
-        for field in fields(Tally)
+        for name, tensor in tally.state().items()
     }
     try:
         write_npz(path, {**what, "counted": counted}, arrays)
@@ -166,14 +165,9 @@ def _read_tallies(path: Path, what: dict[str, Any], tallies: dict[str, Tally]) -
     if description != what:
         return 0
     for place, (layer, tally) in enumerate(tallies.items()):
-        tallies[layer] = Tally(
-            **{
-                field.name: _like(arrays[f"{place}.{field.name}"], getattr(tally, field.name))
-                for field in fields(Tally)
-            }
-        )
+        state = {
+            name: torch.from_numpy(arrays[f"{place}.{name}"]).to(tensor.device)
+            for name, tensor in tally.state().items()
+        }
+        tallies[layer] = Tally.from_state(state)
     return counted
-
-
-def _like(array: np.ndarray, tensor: Tensor) -> Tensor:
-    return torch.from_numpy(array).to(tensor.device)

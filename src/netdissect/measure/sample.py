@@ -6,11 +6,8 @@ import heapq
 from netdissect.concepts.base import ConceptDataset
 from netdissect.types import plain_text
 
-#: Images of a sample, at most.
-SAMPLE_SIZE = 2000
 
-
-def sampled_images(data: ConceptDataset, size: int = SAMPLE_SIZE) -> frozenset[int]:
+def sampled_images(data: ConceptDataset, size: int) -> frozenset[int]:
     """The indices of at most ``size`` images: all, or those whose names have the smallest hashes.
 
     So runs whose images were drawn by another limit or seed have as many of them in common as can be.

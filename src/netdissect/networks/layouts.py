@@ -57,10 +57,9 @@ class Layout:
             return (output[-1], *self.grid)
         return (output[3], output[1], output[2]) if self.name == "nhwu" else output[1:]
 
-    def plain(self, output: tuple[int, ...]) -> dict[str, object]:
-        """As plain data, for an output of that shape: its name, and the numbers of tokens that lie nowhere."""
-        left_out = sorted(set(range(output[0])) - set(self.tokens)) if self.tokens else []
-        return {"layout": self.name, "tokens_left_out": left_out}
+    def tokens_left_out(self, output: tuple[int, ...]) -> list[int]:
+        """Return the numbers of the tokens that lie nowhere, for an output of that shape."""
+        return sorted(set(range(output[0])) - set(self.tokens)) if self.tokens else []
 
 
 def layout_of(
@@ -144,10 +143,3 @@ def _tokens_by_count(count: int, image: tuple[int, int], *, certain: bool) -> La
         ways = "are a grid in several ways: --layout ntu takes the first" if found else "are no grid"
         raise LayoutError(f"whose {count} tokens, some of which may be for no position, {ways}")
     return found[0]
-
-
-def check_layout(name: str | None) -> None:
-    """Raises ``NetdissectError`` if there is no layout of that name."""
-    if name is not None and name not in LAYOUTS:
-        known = ", ".join(f"{layout} ({what})" for layout, what in LAYOUTS.items())
-        raise NetdissectError(f"no layout {name!r}: it is one of {known}")

@@ -65,5 +65,5 @@ class Cards:
             "label": label if named else None,
             "color": category_colors(layer.categories)[label["category"]] if named else None,
             "shots": shots,
-            "shape": card.result.about["data"]["label_shape"] if shots else [],
+            "shape": list(card.result.description.data.label_shape) if shots else [],
         }

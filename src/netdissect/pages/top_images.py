@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from netdissect.engine.alignment import alignment_of
 from netdissect.engine.encoding import encode_masks
 from netdissect.engine.field import Field
-from netdissect.engine.mask import alignment_of, unit_masks
+from netdissect.engine.mask import unit_masks
 from netdissect.results import LayerResult, Result
 
 
@@ -20,12 +21,13 @@ class TopImageMasks:
         self.layer = layer
         if not layer.top_image.shape[1]:  # a table alone
             return
-        description = result.about["layers"][layer.layer]
-        field = None if description["field"] is None else Field.from_plain(description["field"])
-        height, width = result.about["options"]["size"]
-        self._shape = tuple(result.about["data"]["label_shape"])
-        self._align = alignment_of(description["align"], field, (height, width))
-        self._centres = _centres(layer, field if description["align"] == "receptive" else None, (height, width))
+        description = result.description
+        assert description.settings is not None and description.settings.size is not None  # only a table has none
+        known, size = description.layers[layer.layer], description.settings.size
+        height, width = description.data.label_shape
+        self._shape = (height, width)
+        self._align = alignment_of(known.align, known.field, size)
+        self._centres = _centres(layer, known.field if known.align == "receptive" else None, size)
 
     def shots(
         self, units: Sequence[int], shown: Mapping[int, dict[str, Any]], most: int | None = None

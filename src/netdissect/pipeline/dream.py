@@ -1,75 +1,78 @@
 """Dreaming as one function: things opened, an image changed, and written."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from PIL import Image, ImageOps
-from torch import nn
+from typing_extensions import Unpack
 
+from netdissect.bases import BasisView
 from netdissect.concepts.files import read_image
-from netdissect.engine.view import View
-from netdissect.networks.layers import find_layers
-from netdissect.networks.layouts import check_layout
-from netdissect.networks.load import LoadedModel
+from netdissect.inference.differentiate import differentiating
+from netdissect.inference.runner import ModelChoice, prepare
 from netdissect.numbers import whole_number
-from netdissect.options import choose_device, choose_preprocess
-from netdissect.pipeline.inputs import open_model
 from netdissect.progress import progress_bar
+from netdissect.settings import NetworkKeywords, NetworkSettings, takes_settings
 from netdissect.storage import check_picture, write_picture
 from netdissect.types import NetdissectError
-from netdissect.visualization.activations import activations_of
-from netdissect.visualization.dreaming import dream as dreamt
-from netdissect.visualization.options import Dreaming
+from netdissect.visualization import Dreaming
+from netdissect.visualization.dreaming import dream as dream_image
 from netdissect.visualization.pictures import picture_of, pixels_of
 
 
+@takes_settings(NetworkSettings)
 def dream(
-    model: nn.Module | LoadedModel | str,
+    model: ModelChoice,
     layer: str,
     image: Image.Image | str | Path,
     unit: int | None = None,
     *,
     dreaming: Dreaming | None = None,
     longest: int = 672,
-    layout: str | None = None,
-    size: int | tuple[int, int] | None = None,
-    mean: float | Sequence[float] | None = None,
-    std: float | Sequence[float] | None = None,
-    channels: str | None = None,
-    value_range: int | None = None,
-    device: str | torch.device | None = None,
+    settings: NetworkSettings | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = True,
+    **options: Unpack[NetworkKeywords],
 ) -> Image.Image:
-    """``image`` changed so that it excites ``unit`` of ``layer`` of ``model``, or without one the layer as a whole.
+    """Return ``image`` changed so that it excites ``unit`` of ``layer``, or without a unit the whole layer.
 
-    The image keeps its proportions; where its longer side has more than ``longest`` pixels, it is made smaller.
-    ``dreaming`` says how it is changed; ``size`` to ``device`` are those of ``dissect``. The result is also written to
-    ``out``, a ``.jpg`` or ``.png``; with ``overwrite`` it replaces a file there, but never ``image`` itself.
+    The image keeps its proportions; where its longer side has more than ``longest`` pixels, it is made smaller. The
+    network sees it in windows of the size that the settings give. The result is also written to ``out``, a ``.jpg`` or
+    ``.png``; with ``overwrite`` it replaces a file there, but never ``image`` itself.
 
-    Raises ``NetdissectError`` for an image that cannot be read, a unit or a layer that is not there, or that cannot be
-    differentiated, and for ``out`` that cannot be written.
+    Args:
+        model: see ``dissect``.
+        layer: the name of one layer.
+        image: an image, or its file.
+        unit: the unit to excite, None for the whole layer.
+        dreaming: how the image is changed.
+        longest: pixels of the longer side, at most.
+        settings: all settings at once, in place of ``options``.
+        out: the file to write.
+        overwrite: replace a file in ``out``.
+        progress: show a progress bar on standard error.
+        {settings}
+
+    Raises:
+        NetdissectError: an image that cannot be read, a unit or a layer that does not exist or cannot be
+            differentiated, and ``out`` that cannot be written.
+
+    >>> gray = Image.new("RGB", (60, 40), "gray")
+    >>> how = Dreaming(octaves=1, steps=1)
+    >>> dream("netdissect.networks.demo:demo_network", "relu2", gray, 3, dreaming=how, size=32, progress=False).size
+    (60, 40)
     """
     dreaming = dreaming or Dreaming()
     if out is not None:
         _check_free(Path(out), image, overwrite)
-    check_layout(layout)
     given = _opened(image, whole_number(longest, "longest side"))
-    loaded = open_model(model, dreaming.seed)
-    where = choose_device(loaded.model, device)
-    preprocess = choose_preprocess(loaded.expected, size, mean, std, channels, value_range)
-    black = torch.zeros(1, preprocess.channel_count, *preprocess.size)
-    found = find_layers(loaded.model, [layer], black, layout=layout, spec=loaded.spec)
+    runner = prepare(model, NetworkSettings.of(settings, options), seed=dreaming.seed)
+    found = runner.find_layers([layer], runner.black_image)
     if len(found) != 1:
         raise NetdissectError(f"one layer dreams at a time, not {', '.join(info.name for info in found)}")
     pixels = pixels_of(given, (given.height, given.width))
-    with (
-        activations_of(loaded.model, View(found[0].name, found[0]), preprocess, where) as activations,
-        progress_bar(progress) as bar,
-    ):
-        changed = picture_of(dreamt(activations, pixels, unit, dreaming, bar))
+    with differentiating(runner, BasisView(found[0].name, found[0])) as activations, progress_bar(progress) as bar:
+        changed = picture_of(dream_image(activations, pixels, unit, dreaming, bar))
     if out is not None:
         write_picture(changed, Path(out))
     return changed
@@ -86,7 +89,7 @@ def _check_free(out: Path, image: Image.Image | str | Path, overwrite: bool) -> 
 
 
 def _opened(image: Image.Image | str | Path, longest: int) -> Image.Image:
-    """The image, upright, in RGB, and not too large."""
+    """Return the image, upright, in RGB, and not too large."""
     if not isinstance(image, Image.Image):
         image = read_image(Path(image))
     elif image.mode[0] in "IF":

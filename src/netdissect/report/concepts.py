@@ -45,8 +45,8 @@ def concept_pages(results: Sequence[Result], names: Names, shown: Shown) -> Iter
 
 def _dataset(result: Result) -> tuple[Any, ...]:
     """By what two results are known to be of the same labels."""
-    data = result.about["data"]
-    return (data["name"], data["fingerprint"], data["images"], *data["label_shape"])
+    data = result.description.data
+    return (data.name, data.fingerprint, data.images, *data.label_shape)
 
 
 def _once_per_dataset(
@@ -64,15 +64,15 @@ def _counts(named: NamedLayer, result: Result, names: Names) -> dict[int, dict[s
     """By concept, in how many images and on how many label pixels of the layer's dataset it is, unless a table."""
     if result.is_table:
         return {}
-    layer, data = named.layer, result.about["data"]
-    every = data["images"] * int(np.prod(data["label_shape"]))
+    layer, data = named.layer, result.description.data
+    every = (data.images or 0) * int(np.prod(data.label_shape))
     areas, images = layer.concept_area.tolist(), layer.concept_images.tolist()
     return {
         place: {
-            "dataset": data["name"],
-            "shape": data["label_shape"],
+            "dataset": data.name,
+            "shape": list(data.label_shape),
             "images": images[column],
-            "all_images": data["images"],
+            "all_images": data.images,
             "pixels": areas[column],
             "share": areas[column] / every,
         }
@@ -107,7 +107,7 @@ def _examples(results: Sequence[Result], names: Names, shown: Shown) -> dict[int
 def _examples_of(result: Result, run: int, names: Names, shown: Shown) -> dict[int, list[dict[str, Any]]]:
     concepts = next(iter(result.layers.values())).concepts
     place_of = dict(zip((concept.number for concept in concepts), names.places(concepts).tolist(), strict=True))
-    shape = result.about["data"]["label_shape"]
+    shape = list(result.description.data.label_shape)
     found: dict[int, list[dict[str, Any]]] = {}
     for example in result.examples:
         where = {"share": example.pixels / int(np.prod(shape)), "mask": example.mask, "shape": shape}

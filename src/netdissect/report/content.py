@@ -67,28 +67,29 @@ class ReportContent:
 def _facts(result: Result) -> list[tuple[str, str]]:
     if result.is_table:
         return _facts_of_table(result)
-    model, data, options = (result.about[key] for key in ("model", "data", "options"))
+    network, data, settings = result.description.network, result.description.data, result.description.settings
+    assert settings is not None and settings.size is not None  # only a table has none
     facts = [
-        ("Network", model["name"]),
-        ("Weights", model["weights"] or "as the network was given"),
+        ("Network", network.name),
+        ("Weights", network.weights or "as the network was given"),
         ("Layers", ", ".join(result.layers)),
-        ("Data", f"{data['images']:,} images of {data['name']}"),
-        ("Image size", "x".join(map(str, options["size"]))),
-        ("Quantile", f"{options['quantile']:g}"),
-        ("IoU cut", f"{options['iou_threshold']:g}"),
-        ("Alignment", options["align"]),
+        ("Data", f"{data.images:,} images of {data.name}"),
+        ("Image size", "x".join(map(str, settings.size))),
+        ("Quantile", f"{settings.quantile:g}"),
+        ("IoU cut", f"{settings.iou_threshold:g}"),
+        ("Alignment", settings.align),
     ]
-    if (options["channels"], options["value_range"]) != ("rgb", 1):
-        facts.insert(5, ("Input", f"{options['channels']}, 0 to {options['value_range']}"))
-    return facts + ([("Categories", ", ".join(options["categories"]))] if options["categories"] else [])
+    if (settings.channels, settings.value_range) != ("rgb", 1):
+        facts.insert(5, ("Input", f"{settings.channels}, 0 to {settings.value_range}"))
+    return facts + ([("Categories", ", ".join(settings.categories))] if settings.categories else [])
 
 
 def _facts_of_table(result: Result) -> list[tuple[str, str]]:
     layer = next(iter(result.layers.values()))
     return [
-        ("Table", result.about["table"]),
+        ("Table", result.description.table or ""),
         ("Layers", ", ".join(result.layers)),
-        ("Data", result.about["data"]["name"]),
+        ("Data", result.description.data.name),
         ("Quantile", f"{layer.quantile:g}"),
         ("IoU cut", f"{layer.iou_threshold:g}"),
     ]

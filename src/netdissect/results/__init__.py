@@ -7,7 +7,6 @@ from netdissect.results.published import PublishedNetwork, published_networks
 from netdissect.results.run import ConceptExample, Result, ShownImage, check_free
 from netdissect.results.table import open_result, read_table
 from netdissect.results.visualization import Visualization
-from netdissect.results.words import basis_in_words
 
 __all__ = [
     "ConceptExample",
@@ -16,7 +15,6 @@ __all__ = [
     "Result",
     "ShownImage",
     "Visualization",
-    "basis_in_words",
     "category_colors",
     "check_free",
     "open_result",

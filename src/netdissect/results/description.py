@@ -3,7 +3,7 @@
 Each class knows its plain form, which ``run.json`` holds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,6 +12,11 @@ from attrs import frozen
 from netdissect.engine.field import Field
 from netdissect.settings import Settings
 from netdissect.types import NetdissectError
+
+
+def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(values)
+
 
 _KINDS_OF_MAPS = {"nuhw": "maps", "nhwu": "maps, units last", "ntu": "tokens", "nu": "vectors"}
 
@@ -50,9 +55,9 @@ class DataDescription:
 
     name: str
     fingerprint: str
-    label_shape: tuple[int, ...] = attrs.field(default=(), converter=tuple)
+    label_shape: tuple[int, ...] = attrs.field(default=(), converter=_tuple)
     images: int | None = None
-    skipped: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    skipped: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the plain form."""
@@ -74,7 +79,7 @@ class DataDescription:
 class BasisDescription:
     """The directions that a layer's units are, where these are not its channels.
 
-    ``layer`` is the network's layer and ``kind`` the name of the basis among ``bases.BASES``. ``words`` describe it to
+    ``layer`` is the network's layer and ``kind`` says what the basis is. ``words`` describe it to
     people; ``facts`` identify it: a rotation's amount and seed, a matrix' name and SHA-256.
     """
 
@@ -103,9 +108,9 @@ class LayerDescription:
     """
 
     type: str
-    shape: tuple[int, ...] = attrs.field(converter=tuple)
+    shape: tuple[int, ...] = attrs.field(converter=_tuple)
     layout: str
-    tokens_left_out: tuple[int, ...] = attrs.field(default=(), converter=tuple)
+    tokens_left_out: tuple[int, ...] = attrs.field(default=(), converter=_tuple)
     align: str = "stretch"
     field: Field | None = None
     no_field: str = ""
@@ -119,7 +124,7 @@ class LayerDescription:
             "layout": self.layout,
             "tokens_left_out": list(self.tokens_left_out),
             "align": self.align,
-            "field": None if self.field is None else self.field.plain(),
+            "field": None if self.field is None else self.field.to_plain(),
             "no_field": self.no_field,
         }
         return plain if self.basis is None else {**plain, "basis": self.basis.to_plain()}
@@ -158,8 +163,8 @@ class RunDescription:
     """How a result was made.
 
     A published table is known by the name of its file, ``table``, and has no settings and no layers. ``looks`` are the
-    plain options by which units were visualized, ``components`` the plain facts of principal components per layer,
-    ``timings`` seconds per step, ``notes`` lines for a reader of the result.
+    plain options by which units were visualized, ``fitted`` the plain facts of bases that a pass has fitted, per layer.
+    ``timings`` are seconds per step, ``notes`` lines for a reader of the result.
     """
 
     network: NetworkDescription
@@ -168,9 +173,9 @@ class RunDescription:
     settings: Settings | None = None
     looks: Mapping[str, Any] | None = None
     versions: Mapping[str, str] = attrs.field(factory=dict)
-    notes: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    notes: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
     timings: Mapping[str, float] = attrs.field(factory=dict)
-    components: Mapping[str, Any] = attrs.field(factory=dict)
+    fitted: Mapping[str, Any] = attrs.field(factory=dict)
     table: str | None = None
 
     def to_plain(self) -> dict[str, Any]:
@@ -184,7 +189,7 @@ class RunDescription:
             "versions": dict(self.versions),
             "notes": list(self.notes),
             "timings": dict(self.timings),
-            "components": dict(self.components),
+            "fitted": dict(self.fitted),
             "table": self.table,
         }
 
@@ -199,6 +204,10 @@ class RunDescription:
             "settings": None if settings is None else Settings.from_plain(settings),
         }
         return cls(**{**plain, **known})
+
+    def layer_words(self, layer: str) -> str:
+        """Return one line on a layer's output, and on how its maps lie on images."""
+        return "known from a table alone" if self.table is not None else self.layers[layer].words
 
     def plan(self) -> dict[str, dict[str, Any]]:
         """Return all that the counts follow from, as plain data: runs of equal plans give equal results.
@@ -215,9 +224,9 @@ class RunDescription:
             "versions": {name: self.versions[name] for name in ("netdissect", "torch", "numpy", "pillow")},
         }
 
-    def with_outcome(self, **changes: Any) -> "RunDescription":
-        """Return the description with what became of the run: its notes, timings, images."""
-        return attrs.evolve(self, **changes)
+    def with_outcome(self, *, images: int, skipped: Sequence[str], **changes: Any) -> "RunDescription":
+        """Return the description with what became of the run: images read and skipped, notes, timings, fitted."""
+        return attrs.evolve(self, data=attrs.evolve(self.data, images=images, skipped=skipped), **changes)
 
 
 def check_same_plan(path: object, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ def write_table(result: Result, layer: str, path: str | Path) -> None:
 
 def _of_run(result: Result, layer: LayerResult) -> tuple[Any, ...]:
     cut, quantile = float(layer.iou_threshold), float(layer.quantile)
-    return result.name, layer.layer, cut, quantile, result.about["data"]["name"], result.dataset_id
+    return result.name, layer.layer, cut, quantile, result.description.data.name, result.dataset_id
 
 
 def _rows(layer: LayerResult) -> list[dict[str, Any]]:

@@ -26,10 +26,11 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from netdissect.results.description import BasisDescription, RunDescription
+from netdissect.results.formats import description_from_format_5
 from netdissect.results.layer import LayerResult
 from netdissect.results.layer_files import load_layer, save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
-from netdissect.results.words import layer_in_words
 from netdissect.storage import check_place, staged
 from netdissect.types import Concept, NetdissectError, one_line
 
@@ -71,15 +72,15 @@ _EXAMPLE_COLUMNS = [column.name for column in fields(ConceptExample)]
 class Result:
     """A run: one ``LayerResult`` per layer, the images its units are shown with, and how it was made.
 
-    ``images`` maps the index in the dataset of each image among the top ones to what is shown of it; ``about`` is plain
-    data: model, dataset, options, versions, timings. ``examples`` show concepts in some of the images; they come by
+    ``images`` maps the index in the dataset of each image among the top ones to what is shown of it; ``description``
+    says how the run was made. ``examples`` show concepts in some of the images; they come by
     concept, the largest first.
     """
 
     name: str
     layers: Mapping[str, LayerResult]
     images: Mapping[int, ShownImage]
-    about: Mapping[str, Any]
+    description: RunDescription
     examples: tuple[ConceptExample, ...] = ()
 
     def __repr__(self) -> str:
@@ -88,27 +89,24 @@ class Result:
     @property
     def notes(self) -> list[str]:
         """What a reader of the result should know: units without a mask, concepts out of reach, images left out."""
-        return list(self.about.get("notes", ()))
+        return list(self.description.notes)
 
     @property
     def is_table(self) -> bool:
         """Whether it is read from a published table: without images, activations, and all but units' best concepts."""
-        return "table" in self.about
+        return self.description.table is not None
 
-    def basis_of(self, layer: str) -> Mapping[str, Any] | None:
-        """What is told of the directions that the layer's units are; None where these are channels."""
-        return self.about.get("layers", {}).get(layer, {}).get("basis")  # of a table nothing is told
+    def basis_of(self, layer: str) -> BasisDescription | None:
+        """Return the description of a layer's basis; None if its units are channels, or if a table says nothing."""
+        known = self.description.layers.get(layer)
+        return None if known is None else known.basis
 
     @property
     def dataset_id(self) -> str:
         """By what two results are known to be of the same images and labels."""
-        data, concepts = self.about["data"], next(iter(self.layers.values())).concepts
-        published = (data["images"], len(concepts)) == (PAPER_IMAGES, PAPER_CONCEPTS)
-        return PAPER_LABELS if published else data["fingerprint"]
-
-    def layer_in_words(self, layer: str) -> str:
-        """One line on how the layer's output is laid out, and how its maps lie on images."""
-        return "known from a table alone" if self.is_table else layer_in_words(self.about["layers"][layer])
+        data, concepts = self.description.data, next(iter(self.layers.values())).concepts
+        published = (data.images, len(concepts)) == (PAPER_IMAGES, PAPER_CONCEPTS)
+        return PAPER_LABELS if published else data.fingerprint
 
     def __getitem__(self, layer: str) -> LayerResult:
         return self.layers[layer]
@@ -195,7 +193,8 @@ class Result:
                 for index, name in names.items()
             }
             examples = _load_examples(root / "examples.parquet", {concept.number for concept in concepts}, set(images))
-            return cls(description["name"], layers, images, description["about"], examples)
+            known = description_from_format_5(description["about"])
+            return cls(description["name"], layers, images, known, examples)
         except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise NetdissectError(f"{root}: the run is damaged: {type(error).__name__}: {one_line(error)}") from error
 
@@ -215,7 +214,7 @@ class Result:
                 }
                 for place, layer in enumerate(self.layers.values())
             ],
-            "about": dict(self.about),
+            "description": self.description.to_plain(),
             "concepts": [{"number": c.number, "name": c.name, "category": c.category} for c in first.concepts],
         }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from netdissect.results.layer import LayerResult
 from netdissect.results.published import PAPER_CUT, PAPER_DATASET, PAPER_LABELS, PAPER_QUANTILE, published_layer
 from netdissect.results.run import Result
@@ -55,14 +56,13 @@ def read_table(path: str | Path) -> Result:
     entries = _entries(path, rows, units, categories)
     told = _told(path, rows[0])
     layer = _layer(entries, len(rows), categories, told)
-    about = {
-        "table": path.name,
-        "model": {"name": told["run"], "weights": None},
-        "data": {"name": told["dataset"], "fingerprint": told["labels"], "images": None, "label_shape": []},
-        "layers": {},
-        "notes": [] if "dataset" in rows[0] else [_AS_THE_PAPER],
-    }
-    return Result(told["run"], {layer.layer: layer}, {}, about)
+    description = RunDescription(
+        network=NetworkDescription(name=told["run"]),
+        data=DataDescription(name=told["dataset"], fingerprint=told["labels"]),
+        notes=() if "dataset" in rows[0] else (_AS_THE_PAPER,),
+        table=path.name,
+    )
+    return Result(told["run"], {layer.layer: layer}, {}, description)
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:

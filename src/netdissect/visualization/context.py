@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from netdissect.concepts.base import ConceptDataset
+from netdissect.inference.differentiate import Activations
 from netdissect.results import LayerResult, Visualization
 from netdissect.types import OnProgress, no_progress, plain_text
-from netdissect.visualization.activations import Activations
 from netdissect.visualization.crops import Box, Point, centre_of, receptive_box
 from netdissect.visualization.exemplars import Exemplar
 from netdissect.visualization.options import VisualizationOptions

@@ -23,8 +23,8 @@ from collections.abc import Iterator, Sequence
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from netdissect.inference.differentiate import Activations
 from netdissect.results import Visualization
-from netdissect.visualization.activations import Activations
 from netdissect.visualization.attribution import Attribution
 from netdissect.visualization.context import LookContext, PictureKind
 from netdissect.visualization.methods import Method

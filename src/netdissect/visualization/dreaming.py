@@ -11,9 +11,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from netdissect.inference.differentiate import Activations
 from netdissect.numbers import whole_number
 from netdissect.types import NetdissectError, OnProgress, no_progress
-from netdissect.visualization.activations import Activations
 from netdissect.visualization.options import Dreaming
 from netdissect.visualization.rules import redirected
 from netdissect.visualization.units import check_units

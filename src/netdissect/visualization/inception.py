@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from netdissect.inference.differentiate import Activations
 from netdissect.results import Visualization
 from netdissect.types import OnProgress, no_progress
-from netdissect.visualization.activations import Activations
 from netdissect.visualization.context import LookContext, PictureKind
 from netdissect.visualization.methods import PARAMETRIZATIONS, Method
 from netdissect.visualization.options import Excitation

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.differentiate import Activations
+from netdissect.inference.preprocess import Preprocess
 from netdissect.types import OnProgress, no_progress
-from netdissect.visualization.activations import Activations
 from netdissect.visualization.rules import redirected
 from netdissect.visualization.units import activations_at, differentiable
 

@@ -19,13 +19,13 @@ _COLUMNS = "In the table: IoU with the label, and the highest activation on an i
 
 def write_visualization_page(result: Result, out: str | Path, *, on_progress: OnProgress = no_progress) -> Path:
     """Write the page of a result's pictures to the directory ``out``, and return the page's path."""
-    data = result.about["data"]
+    data = result.description.data
     page = Page(
         f"{result.name}: what units look for",
         visualization_sections(result),
         facts=[
-            ("Network", result.about["model"]["name"]),
-            ("Data", f"{data['images']:,} images of {data['name']}"),
+            ("Network", result.description.network.name),
+            ("Data", f"{data.images:,} images of {data.name}"),
         ],
         notes=visualization_notes(result),
         data=plain_visualizations(result),
@@ -62,7 +62,7 @@ def visualization_sections(result: Result) -> list[Section]:
 
 def visualization_notes(result: Result) -> list[str]:
     """Return lines for a reader: the run's notes on its visualized layers, and the layers without pictures."""
-    others = tuple(f"{name}: " for name in result.about["layers"] if name not in result.layers)
+    others = tuple(f"{name}: " for name in result.description.layers if name not in result.layers)
     silent = [
         f"{name}: no unit is looked at, since no label passes the cut, IoU > {layer.iou_threshold:g}"
         for name, layer in result.layers.items()

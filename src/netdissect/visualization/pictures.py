@@ -9,7 +9,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from netdissect.engine.batches import Preprocess
+from netdissect.inference.preprocess import Preprocess
 
 #: Pixels between two pictures side by side, and their color.
 _GAP, _GAP_COLOR = 4, (255, 255, 255)

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from netdissect.inference.differentiate import Activations
 from netdissect.visualization import rules
-from netdissect.visualization.activations import Activations
 from netdissect.visualization.units import activations_at, differentiable
 
 

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from netdissect.engine.view import View
+from netdissect.bases import BasisView
+from netdissect.inference.differentiate import Activations
 from netdissect.types import NetdissectError
-from netdissect.visualization.activations import Activations
 
 
-def check_units(view: View, units: Sequence[int]) -> None:
+def check_units(view: BasisView, units: Sequence[int]) -> None:
     """Raise ``NetdissectError`` for a unit that the view lacks, and for an empty list."""
     if not units:
         raise NetdissectError(f"no unit of layer {view.name} is named")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from netdissect import Concept, NetdissectError, Result, dissect, rotate
+from netdissect.bases import Rotated
 from netdissect.experiments.rotation.curves import Counted, Curve, rotation_curves
 from netdissect.experiments.rotation.page import write_rotation_page
 from netdissect.experiments.rotation.plot import draw_categories, draw_curve
 from netdissect.labels import Labels
 from netdissect.networks.demo import DEMO_SPEC
-from netdissect.pipeline.bases import Rotated
 from tests.planted import PLAIN, MemoryDataset, Recall
 from tests.unchecked import unchecked_types
 

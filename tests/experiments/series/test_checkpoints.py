@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from netdissect import NetdissectError, Result, Series, load_model
-from netdissect.experiments.series import checkpoints as under_test
 from netdissect.experiments.series.checkpoints import check_checkpoints, dissect_checkpoints, find_checkpoints
 from netdissect.experiments.series.steps import step_folder
 from netdissect.networks.weights import read_weights
@@ -110,8 +109,7 @@ def test_finding_files(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", ["shape", "name", "file"])
-def test_all_are_checked_before_any_is_dissected(tmp_path, monkeypatch, wrong):
-    monkeypatch.setattr(under_test, "dissect", None)
+def test_all_are_checked_before_any_is_dissected(tmp_path, wrong):
     paths = [save(tmp_path / f"net_{step}.pt", seed=step) for step in (1, 2)]
     if wrong == "shape":
         paths.append(save(tmp_path / "net_3.pt", units=5))
@@ -124,29 +122,24 @@ def test_all_are_checked_before_any_is_dissected(tmp_path, monkeypatch, wrong):
         (tmp_path / "net_3.pt").write_bytes(b"PK nonsense")
         paths.append(tmp_path / "net_3.pt")
     with pytest.raises(NetdissectError, match=r"net_3\.pt") as caught:
-        dissect_checkpoints(paths, load, "relu", dataset(), out=tmp_path / "series", **OPTIONS)
+        dissect_checkpoints(paths, load, "relu", None, out=tmp_path / "series", **OPTIONS)  # nothing to dissect on
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "series").exists()
 
 
-def test_a_series_that_was_stopped_is_gone_on_with(tmp_path, monkeypatch):
+def test_a_series_that_was_stopped_is_gone_on_with(tmp_path):
     paths = [save(tmp_path / f"net_{step}.pt", seed=step) for step in (30, 4, 100)]
     options = {"progress": False, **OPTIONS}
     whole = dissect_checkpoints(paths, load, "relu", dataset(), out=tmp_path / "whole", **options)
-    actual, done = under_test.dissect, []
 
-    def stops(loaded, *args, **given):
-        if len(done) == 1:
+    def stops(step, position, total):
+        if position == 2:
             raise KeyboardInterrupt
-        done.append(loaded.weights)
-        return actual(loaded, *args, **given)
 
-    monkeypatch.setattr(under_test, "dissect", stops)
     with pytest.raises(KeyboardInterrupt):
-        dissect_checkpoints(paths, load, "relu", dataset(), out=tmp_path / "series", **options)
+        dissect_checkpoints(paths, load, "relu", dataset(), out=tmp_path / "series", on_step=stops, **options)
     assert Series.load(tmp_path / "series").steps == (4,)
     written = (tmp_path / "series" / step_folder(4) / "run.json").stat().st_mtime_ns
-    monkeypatch.setattr(under_test, "dissect", actual)
     with pytest.raises(NetdissectError, match="series: exists already"):
         dissect_checkpoints(paths, load, "relu", dataset(), out=tmp_path / "series", **options)
     again = dissect_checkpoints(paths, load, "relu", dataset(), out=tmp_path / "series", resume=True, **options)
@@ -215,7 +208,7 @@ def test_the_command(tmp_path, monkeypatch, run):
     for step in (2, 10):
         shown = [*sums.loc[step, ["unique_by_category", "detectors_by_label", "unique_by_label"]]]
         assert re.search(rf"^ *{step} .* {' +'.join(map(str, shown))} *$", out, re.MULTILINE)
-    assert Result.load(tmp_path / "series" / step_folder(10)).about["model"]["weights"] == "net_10.pt"
+    assert Result.load(tmp_path / "series" / step_folder(10)).description.network.weights == "net_10.pt"
     status, out, _ = run(*command, "--out", "series", "--resume", "--json")
     assert status == 0 and json.loads(out) == series.summary()
     for arguments, said in (

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from netdissect import NetdissectError, Result, Series
-from netdissect.experiments.series import steps as under_test
 from netdissect.experiments.series.plot import plot_unique, plot_units, spread
 from netdissect.experiments.series.steps import StepWriter, read_steps, step_folder, write_steps
 from netdissect.results.plot import plain_label
@@ -161,19 +160,23 @@ def test_what_is_no_series(tmp_path, text, said):
         Series.load(tmp_path)
 
 
-def test_writing_side_by_side_loses_no_step(results, tmp_path, monkeypatch):
-    def slowly(*given):
-        time.sleep(0.01)
-        write_steps(*given)
+class Slow(Result):
+    """A run that takes time to be compared, which a writer does between reading the steps and writing them."""
 
-    monkeypatch.setattr(under_test, "write_steps", slowly)
+    def basis_of(self, layer):
+        time.sleep(0.01)
+        return super().basis_of(layer)
+
+
+def test_writing_side_by_side_loses_no_step(results, tmp_path):
+    slow = Slow(results[0].name, results[0].layers, results[0].images, results[0].about)
     writers = [StepWriter(tmp_path / "series", "step", overwrite=False, resume=resume) for resume in (False, True)]
     results[0].save(tmp_path / "series" / step_folder(0))
     writers[0].note(0, results[0], tmp_path / "series" / step_folder(0))
 
     def note(writer, steps):
         for step in steps:
-            writer.note(step, results[0], tmp_path / "series" / step_folder(step))
+            writer.note(step, slow, tmp_path / "series" / step_folder(step))
 
     with ThreadPoolExecutor(2) as threads, unchecked_types():
         done = [threads.submit(note, writer, range(1 + place, 11, 2)) for place, writer in enumerate(writers)]
@@ -183,7 +186,7 @@ def test_writing_side_by_side_loses_no_step(results, tmp_path, monkeypatch):
 
 def test_bases_are_compared(results):
     def with_basis(basis):
-        about = {**results[0].about, "layers": {"conv": {**results[0].about["layers"]["conv"], "basis": basis}}}
+        about = {**results[0].about, "layers": {"conv": {**results[0].description.layers["conv"], "basis": basis}}}
         return replace(results[0], about=about)
 
     one, same, other = (with_basis({"layer": "conv", "kind": "rotation", "seed": seed}) for seed in (0, 0, 1))

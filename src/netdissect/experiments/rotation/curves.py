@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from netdissect.results import LayerResult, Result
+from netdissect.results.description import BasisDescription
 from netdissect.types import NetdissectError
 
 
@@ -139,7 +140,7 @@ def rotation_curves(result: Result) -> list[Curve]:
     counted: dict[str, list[Counted]] = {}
     for name, layer in result.layers.items():
         basis = result.basis_of(name)
-        counted.setdefault(name if basis is None else basis["layer"], []).append(_counted(layer, basis))
+        counted.setdefault(name if basis is None else basis.layer, []).append(_counted(layer, basis))
     curves = []
     for layer_name, views in counted.items():
         rotations = [one for one in views if one.amount is not None]
@@ -153,10 +154,10 @@ def rotation_curves(result: Result) -> list[Curve]:
     return curves
 
 
-def _counted(layer: LayerResult, basis: Mapping[str, Any] | None) -> Counted:
+def _counted(layer: LayerResult, basis: BasisDescription | None) -> Counted:
     summary = layer.summary()
     categories = summary["by_category"]["categories"]
-    rotation: Mapping[str, Any] = {"amount": 0.0} if basis is None else basis
+    rotation: Mapping[str, Any] = {"amount": 0.0} if basis is None else basis.facts
     return Counted(
         name=layer.layer,
         amount=rotation.get("amount"),

@@ -17,15 +17,16 @@ _SHOWN = 6
 def write_rotation_page(result: Result, out: Path, *, on_progress: OnProgress = no_progress) -> Path:
     """Writes the page of a run of rotated layers to the directory ``out``, and returns the page's path."""
     curves = rotation_curves(result)
-    options, data = result.about["options"], result.about["data"]
+    settings, data = result.description.settings, result.description.data
+    assert settings is not None  # only a table has none
     page = Page(
         f"{result.name}: rotation",
         [_section(result, curve, place) for place, curve in enumerate(curves)],
         facts=[
-            ("Network", result.about["model"]["name"]),
-            ("Data", f"{data['images']:,} images of {data['name']}"),
-            ("Quantile", f"{options['quantile']:g}"),
-            ("IoU cut", f"{options['iou_threshold']:g}"),
+            ("Network", result.description.network.name),
+            ("Data", f"{data.images:,} images of {data.name}"),
+            ("Quantile", f"{settings.quantile:g}"),
+            ("IoU cut", f"{settings.iou_threshold:g}"),
         ],
         data={"name": result.name, "layers": [curve.plain() for curve in curves]},
     )

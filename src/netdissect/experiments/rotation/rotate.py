@@ -9,14 +9,15 @@ from typing import Any
 
 from torch import nn
 
+from netdissect.bases import BasisChoice, Rotated
 from netdissect.concepts import ConceptDataset
 from netdissect.experiments.rotation.page import write_rotation_page
 from netdissect.networks.load import LoadedModel
 from netdissect.numbers import real_number
 from netdissect.pipeline import dissect
-from netdissect.pipeline.bases import BasisChoice, Rotated
 from netdissect.progress import progress_bar
 from netdissect.results import Result
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
 
 #: By how much layers are rotated, and by which random rotations.
@@ -37,7 +38,7 @@ def rotate(
     amounts: Sequence[float | int] = AMOUNTS,
     seeds: Sequence[int] = SEEDS,
     bases: Sequence[BasisChoice] = (),
-    top_images: int = TOP_IMAGES,
+    settings: Settings | None = None,
     out: str | Path | None = None,
     progress: bool = True,
     **options: Any,
@@ -58,6 +59,8 @@ def rotate(
     rotations = [Rotated(real_number(amount, "amount of a rotation"), seed) for amount in amounts for seed in seeds]
     if not any(rotation.amount for rotation in rotations):
         raise NetdissectError("nothing is rotated: name amounts greater than 0, and seeds")
+    if settings is None:
+        options = {"top_images": TOP_IMAGES} | options
     axes = [None] if 0 in amounts else []
     turned = dict.fromkeys(rotation for rotation in rotations if rotation.amount)  # each once, in order
     result = dissect(
@@ -65,7 +68,7 @@ def rotate(
         layers,
         data,
         basis=[*axes, *turned, *bases],
-        top_images=top_images,
+        settings=settings,
         out=out,
         progress=progress,
         **options,

@@ -35,8 +35,8 @@ def write_series_page(series: SeriesData, out: str | Path, on_progress: OnProgre
     ]
     facts = [
         ("steps", f"{len(series.steps)}, from {series.steps[0]:,} to {series.steps[-1]:,}"),
-        ("network", last.about["model"]["name"]),
-        ("dataset", f"{last.about['data']['images']:,} images of {last.about['data']['name']}"),
+        ("network", last.description.network.name),
+        ("dataset", f"{last.description.data.images:,} images of {last.description.data.name}"),
     ]
     data = series.summary() | {"units": {layer: plain_rows(series.units(layer)) for layer in series.layers}}
     title = f"{series.name}: units through training"

@@ -30,7 +30,7 @@ _DIGITS = 9
 _PATIENCE = 60.0
 
 #: Options that do not change what units are called.
-_OF_NO_MATTER = ("batch_size", "device", "top_images", "visualize")
+_OF_NO_MATTER = ("batch_size", "device", "top_images")
 
 
 class StepWriter:
@@ -145,8 +145,9 @@ def check_alike(first_step: int, there: Mapping[str, Any], step: int, here: Mapp
 
 def compared(result: Result) -> dict[str, Any]:
     """All that the results of a series share, by what it is called."""
-    data, options = result.about.get("data", {}), result.about.get("options", {})
-    shared: dict[str, Any] = {"list of layers": list(result.layers), "dataset": data.get("fingerprint")}
+    description = result.description
+    options = {} if description.settings is None else description.settings.to_plain()
+    shared: dict[str, Any] = {"list of layers": list(result.layers), "dataset": description.data.fingerprint}
     for name, layer in result.layers.items():
         shared[f"number of units of {name}"] = layer.unit_count
         shared[f"list of concepts of {name}"] = layer.concepts

@@ -1,0 +1,1 @@
+"""Make, fetch and check Broden, the dataset of the paper, and directories laid out like it."""

@@ -1,0 +1,1 @@
+"""Procedural scenes whose labels are exact to the pixel, as arrays."""

@@ -1,0 +1,38 @@
+"""What the scenes share: how ground is laid and how things are set on it."""
+
+from collections.abc import Callable, Sequence
+
+from netdissect.scenes.canvas import Canvas
+from netdissect.scenes.dice import Dice
+from netdissect.scenes.shapes import Box
+from netdissect.scenes.surfaces import Surface
+
+#: Paints one thing: canvas, dice, x, base and height.
+Draw = Callable[[Canvas, Dice, float, float, float], None]
+
+#: A thing that may stand in a scene, and how tall it is near the viewer, as a fraction of the image.
+Candidate = tuple[Draw, float]
+
+
+def strip(canvas: Canvas, top: float, bottom: float, surface: Surface, thing: str) -> None:
+    """A level strip over the whole width."""
+    canvas.paint(Box((-0.1, top, 1.1, bottom)), surface, thing)
+
+
+def stand(
+    canvas: Canvas,
+    dice: Dice,
+    candidates: Sequence[Candidate],
+    count: int,
+    far: float,
+    near: float,
+    depth: float = 0.45,
+) -> None:
+    """Things on the ground, the far ones first: they stand between the heights ``far`` and ``near`` of the image.
+
+    A thing at ``far`` is smaller than near by the factor ``depth``.
+    """
+    for base in sorted(dice.between(far, near) for _ in range(count)):
+        draw, height = dice.pick(candidates)
+        scale = depth + (1.0 - depth) * (base - far) / (near - far)
+        draw(canvas, dice, dice.between(0.0, 1.0), base, height * scale * dice.between(0.85, 1.15))
