@@ -24,7 +24,7 @@ from netdissect import Result, Scenes, VisualizationOptions, dissect, visualize
 from netdissect.concepts import ConceptDataset
 from netdissect.networks.demo import DEMO_SIZE, demo_network
 from netdissect.networks.load import load_model
-from netdissect.visualization.inception import Excitation
+from netdissect.visualization.options import Excitation
 
 
 def seconds_forward(model: nn.Module, size: tuple[int, int], repeats: int = 10) -> float:

@@ -7,7 +7,7 @@ import pytest
 
 from netdissect.compare.alignment import align
 from netdissect.compare.alignment_page import alignment_sections
-from netdissect.pages.page import write_page
+from netdissect.pages.page import Page, write_page
 from netdissect.pages.sections import Gallery
 from netdissect.results import read_table, write_table
 from tests.report.results import random_layer, result_of
@@ -50,7 +50,7 @@ def test_a_page_of_units_before_and_after(before, after, tmp_path):
         detectors = one.result["conv"].labels.query("is_detector")["unit"].tolist()  # a card tells what is one
         assert (one.unit in detectors) == row.is_detector_before
 
-    page = write_page(tmp_path / "page", "Two layers", sections, data=alignment.summary())
+    page = write_page(Page("Two layers", sections, data=alignment.summary()), tmp_path / "page")
     text = page.read_text()
     assert "before: first &lt;b&gt;" in text and "first <b>" not in text
     assert json.loads((tmp_path / "page" / "data.json").read_text())["became"] == alignment.became
@@ -70,7 +70,7 @@ def test_a_run_beside_a_table(before, tmp_path):
     assert alignment.became["changed"] == alignment.became["gained"] == alignment.became["lost"] == 0
     sections = alignment_sections(before, table, alignment)
     assert all(card is not None for _, cards in gallery_of(sections).rows for card in cards)
-    page = write_page(tmp_path / "page", "Reproduction", sections)
+    page = write_page(Page("Reproduction", sections), tmp_path / "page")
     assert "No images: known from a table alone." in page.read_text()
     both = alignment_sections(table, table, align(table["conv"], table["conv"]))
     assert not any(isinstance(part, Gallery) for section in both for part in section.parts)

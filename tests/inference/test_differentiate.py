@@ -14,8 +14,9 @@ from netdissect.networks.load import load_model
 from netdissect.types import NetdissectError
 from netdissect.visualization import saliency
 from netdissect.visualization.deconvnet import project_back
-from netdissect.visualization.inception import Excitation, excite
+from netdissect.visualization.inception import excite
 from netdissect.visualization.model_image import model_image
+from netdissect.visualization.options import Excitation
 from netdissect.visualization.pictures import pixels_of
 from tests.shared import SHARED, needs_shared
 from tests.visualization.small import close, noise, opened, state, triples
@@ -28,7 +29,7 @@ def asked(way):
 
 WAYS = {
     **{way.__name__: asked(way) for way in (project_back, saliency.gradient, saliency.guided)},
-    "smoothed": asked(partial(saliency.smoothed, samples=2)),
+    "smoothed": asked(partial(saliency.smoothed, noise=saliency.Noise(2))),
     "integrated": asked(partial(saliency.integrated, steps=2)),
     "model image": lambda activations: model_image(activations, 1, steps=2),
     "inceptionism": lambda activations: excite(activations, [1], Excitation(steps=2)).images,

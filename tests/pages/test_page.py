@@ -9,8 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from netdissect import NetdissectError, write_report
-from netdissect.pages.page import write_page
-from netdissect.pages.sections import Drawing, Gallery, Section, Table, UnitCard
+from netdissect.pages.cards import UnitCard
+from netdissect.pages.page import Page, write_page
+from netdissect.pages.sections import Drawing, Gallery, Section, Table
 from netdissect.results import read_table, write_table
 from tests.report.accessibility import barriers
 from tests.report.results import HOSTILE, random_layer, result_of
@@ -49,7 +50,7 @@ def page(runs, tmp_path_factory):
     ]
     out = tmp_path_factory.mktemp("page") / "page"
     notes, facts = [f"a note {HOSTILE}"], [("Data", HOSTILE)]
-    return write_page(out, f"Title {HOSTILE}", sections, notes=notes, facts=facts, data={"iou": 0.5}).parent
+    return write_page(Page(f"Title {HOSTILE}", sections, notes, facts, {"iou": 0.5}), out).parent
 
 
 def test_files(page, runs):
@@ -116,20 +117,20 @@ def test_masks_are_those_of_the_report(page, runs, tmp_path):
 def test_a_page_is_replaced_and_nothing_else(page, tmp_path):
     out = tmp_path / "out"
     for title in ("one", "two"):
-        write_page(out, title, [])
+        write_page(Page(title, []), out)
     assert "<h1>two</h1>" in (out / "index.html").read_text()
     (out / "mine.txt").write_text("keep me")
     with pytest.raises(NetdissectError, match=r"holds more than a page of netdissect, which would be lost: mine\.txt"):
-        write_page(out, "three", [])
+        write_page(Page("three", []), out)
     report = write_report(result_of(random_layer(2)), tmp_path / "report").parent
     with pytest.raises(NetdissectError, match="is not a page"):
-        write_page(report, "over a report", [])
+        write_page(Page("over a report", []), report)
 
 
 def test_two_tables_of_one_name(tmp_path):
     table = Table("same", "", ["a"], [])
     with pytest.raises(NetdissectError, match="one name: same, same"):
-        write_page(tmp_path / "out", "", [Section("", [table]), Section("", [table])])
+        write_page(Page("", [Section("", [table]), Section("", [table])]), tmp_path / "out")
 
 
 def test_a_table_in_a_report(runs, tmp_path, visit):

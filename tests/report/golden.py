@@ -6,7 +6,7 @@ uv run python -m tests.report.golden    writes them anew: look at the difference
 import json
 from pathlib import Path
 
-from netdissect.report.content import Pages
+from netdissect.report.content import ReportContent
 from tests.report.results import tiny_result
 
 FOLDER = Path(__file__).parent / "golden"
@@ -14,8 +14,8 @@ FOLDER = Path(__file__).parent / "golden"
 
 def golden_data(result):
     """By file name all plain data of a report of ``result``."""
-    pages = Pages([result])
-    stored = list(pages.pictures.stored())
+    pages = ReportContent([result])
+    stored = list(pages.images.stored())
     data = {"front.json": pages.front(), "concepts.json": list(pages.concepts(stored))}
     return data | {f"units-{layer}-{chunk}.json": units for layer, chunk, units in pages.chunks(stored)}
 

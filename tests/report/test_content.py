@@ -1,7 +1,6 @@
 """A report's plain data, before any markup."""
 
 import dataclasses
-import io
 import json
 
 import numpy as np
@@ -9,18 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from pycocotools import mask as coco
 
 from netdissect import Concept, NetdissectError
 from netdissect.engine.alignment import STRETCH, Alignment, Anchored
 from netdissect.engine.encoding import encode_masks
 from netdissect.engine.mask import unit_masks
-from netdissect.pages import images
-from netdissect.pages.images import Pictures
-from netdissect.report.content import Pages
+from netdissect.report.content import ReportContent
 from netdissect.report.names import Names, concept_page
-from netdissect.results import ConceptExample, ShownImage
+from netdissect.results import ConceptExample
 from tests.report.golden import FOLDER, as_text, golden_data
 from tests.report.results import HOSTILE, LONG, RIGHT_TO_LEFT, random_layer, result_of
 from tests.unchecked import unchecked_types
@@ -32,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def chunks_of(pages):
     """Per layer its units."""
     units = {}
-    for layer, _, some in pages.chunks(list(pages.pictures.stored())):
+    for layer, _, some in pages.chunks(list(pages.images.stored())):
         units.setdefault(layer, []).extend(some)
     return units
 
@@ -50,7 +46,7 @@ def test_data_of_the_tiny_run(tiny):
 
 def test_truth_of_the_tiny_run(tiny):
     """What is known of it, so that the kept data cannot be wrong alike."""
-    pages = Pages([tiny])
+    pages = ReportContent([tiny])
     front = pages.front()
     table = front["layers"][0]
     names = [concept["name"] for concept in front["concepts"]]
@@ -61,9 +57,9 @@ def test_truth_of_the_tiny_run(tiny):
     assert [shot["name"] for shot in units[0]["shots"]] == [f"{HOSTILE} {7 - rank}" for rank in range(8)]
     lit = decoded(units[0]["shots"][0]["mask"], (20, 40))
     assert lit[:, :20].all() and not lit[:, 25:].any()  # up to the next position, where it is 0
-    example = next(page for page in pages.concepts(list(pages.pictures.stored())) if page["name"] == "right")[
-        "examples"
-    ][0]
+    example = next(page for page in pages.concepts(list(pages.images.stored())) if page["name"] == "right")["examples"][
+        0
+    ]
     assert decoded(example["mask"], (20, 40)).tolist() == [[column >= 20 for column in range(40)]] * 20
     assert example["share"] == 0.5
 
@@ -77,7 +73,7 @@ def test_masks_as_text(count, height, width, seed, share):
 
 
 def test_tables_are_the_results(two_runs):
-    front = Pages(two_runs).front()
+    front = ReportContent(two_runs).front()
     assert [table["id"] for table in front["layers"]] == ["first:early", "first:late", "second:early", "second:late"]
     layers = [layer for result in two_runs for layer in result.layers.values()]
     for table, layer in zip(front["layers"], layers, strict=True):
@@ -109,7 +105,7 @@ def test_units_shots(align):
     told = result.description.layers["conv"]
     told.update(align=align, field=field)
     with unchecked_types():
-        units = chunks_of(Pages([result]))[0]
+        units = chunks_of(ReportContent([result]))[0]
     where = (
         STRETCH
         if align == "stretch"
@@ -133,7 +129,7 @@ def test_units_shots(align):
 def test_concepts_a_unit_overlaps_most():
     layer = random_layer(12, seed=8)
     names = [concept.name for concept in layer.concepts]
-    pages = Pages([result_of(layer)])
+    pages = ReportContent([result_of(layer)])
     for unit, data in enumerate(chunks_of(pages)[0]):
         for category, told in zip(layer.categories, data["best"], strict=True):
             own = [
@@ -149,8 +145,8 @@ def test_concepts_a_unit_overlaps_most():
 
 
 def test_pages_of_concepts(two_runs):
-    pages = Pages(two_runs)
-    told = list(pages.concepts(list(pages.pictures.stored())))
+    pages = ReportContent(two_runs)
+    told = list(pages.concepts(list(pages.images.stored())))
     assert [page["page"] for page in told] == [concept.page for concept in pages.names.concepts]
     layer = two_runs[1]["late"]
     units = layer.units
@@ -188,8 +184,8 @@ def test_runs_of_other_data_share_concepts_by_name():
     assert [told[place] for place in names.places(home)] == [(one.category, one.name) for one in home]
     assert len(set(names.places(home).tolist())) == 4  # two of one name are two
     assert names.runs == ["random", "random (2)"]
-    pages = Pages(results)
-    by_name = {(page["category"], page["name"]): page for page in pages.concepts(list(pages.pictures.stored()))}
+    pages = ReportContent(results)
+    by_name = {(page["category"], page["name"]): page for page in pages.concepts(list(pages.images.stored()))}
     assert [data["dataset"] for data in by_name["object", "car"]["data"]] == ["street", "home"]
     assert [layer["id"] for layer in by_name["object", "sky"]["layers"]] == ["random:conv"]
     tables = pages.front()["layers"]
@@ -205,9 +201,9 @@ def test_every_dataset_is_told_of_once():
     objects = tuple(concept for concept in layer.concepts if concept.category == "object")
     first = dataclasses.replace(random_layer(5, categories=1), concepts=objects, **counts_for(5, objects))
     results = [result_of(first), result_of(layer), result_of(layer)]
-    results[2].description.data.label_shape = [20, 30]
-    pages = Pages(results)
-    for page in pages.concepts(list(pages.pictures.stored())):
+    results[2].about["data"]["label_shape"] = [20, 30]
+    pages = ReportContent(results)
+    for page in pages.concepts(list(pages.images.stored())):
         assert [data["shape"] for data in page["data"]] == [[10, 15], [20, 30]]
 
 
@@ -240,48 +236,18 @@ def test_files_of_concepts(name, page):
     assert concept_page(3, name) == page
 
 
-def test_an_image_of_several_runs_is_stored_once(two_runs):
-    other = dataclasses.replace(two_runs[0], images={0: ShownImage("another.jpg", two_runs[0].images[0].jpeg)})
-    assert len(list(Pictures(two_runs).stored())) == 40
-    stored = list(Pictures([*two_runs, other]).stored())
-    assert len(stored) == 41  # of the same bytes, but another name
-    assert [image.file for image in stored[:2]] == ["0.jpg", "1.jpg"]
-    assert stored[0].content == two_runs[0].images[0].jpeg
-
-
-def test_many_images_are_made_smaller():
-    random = np.random.default_rng(0)
-    jpegs = []
-    for _ in range(6):
-        small = Image.fromarray(random.integers(0, 255, (12, 18, 3), dtype=np.uint8))
-        buffer = io.BytesIO()
-        small.resize((192, 128), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=85)
-        jpegs.append(buffer.getvalue())
-    result = dataclasses.replace(result_of(), images={n: ShownImage(str(n), jpeg) for n, jpeg in enumerate(jpegs)})
-    budget = sum(map(len, jpegs)) // 4
-    stored = list(Pictures([result], budget=budget).stored())
-    # About: noise compresses worse than photographs.
-    assert sum(len(image.content) for image in stored) < 2 * budget
-    for place, image in enumerate(stored):
-        assert image.file == f"{place}.webp"
-        with Image.open(io.BytesIO(image.content)) as opened:
-            assert (opened.format, opened.size) == ("WEBP", image.size)
-        assert images.SMALLEST <= image.size[0] < 192 and image.size[1] == pytest.approx(image.size[0] / 1.5, abs=1)
-    assert {image.size[0] for image in Pictures([result], budget=1).stored()} == {images.SMALLEST}
-
-
 def test_examples_are_those_of_the_first_run_that_has_any(two_runs):
     texts = encode_masks(np.ones((2, 10, 15), dtype=bool))
     first, second = (
         dataclasses.replace(run, examples=(ConceptExample(number, place, 150, texts[place]),))
         for run, number, place in zip(two_runs, (1, 1), (0, 1), strict=True)
     )
-    pages = Pages([first, second])
-    told = list(pages.concepts(list(pages.pictures.stored())))
+    pages = ReportContent([first, second])
+    told = list(pages.concepts(list(pages.images.stored())))
     assert [[example["name"] for example in page["examples"]] for page in told][:2] == [["picture 0.jpg"], []]
 
 
 def test_a_report_of_nothing():
     for results in ([], [result_of()]):
         with pytest.raises(NetdissectError, match="one run or more"):
-            Pages(results)
+            ReportContent(results)

@@ -10,8 +10,9 @@ from netdissect.networks.layers import find_layers
 from netdissect.networks.load import load_model
 from netdissect.visualization import saliency
 from netdissect.visualization.deconvnet import project_back
-from netdissect.visualization.inception import Excitation, excite
+from netdissect.visualization.inception import excite
 from netdissect.visualization.model_image import model_image
+from netdissect.visualization.options import Excitation
 from tests.pipeline.test_tokens import Transformer
 from tests.runners import runner_of
 from tests.unchecked import unchecked_types

@@ -6,7 +6,7 @@ import pytest
 
 from netdissect import Result
 from netdissect.networks.demo import DEMO_SPEC
-from netdissect.results import METHODS
+from netdissect.visualization import METHODS
 
 SCENES = ("--data", "scenes", "--limit", 24, "--size", 56, "--quantile", 0.05)
 

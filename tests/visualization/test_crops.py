@@ -12,7 +12,7 @@ from netdissect.inference.differentiate import differentiating
 from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.demo import demo_network
 from netdissect.networks.layers import find_layers
-from netdissect.visualization.crops import WHOLE, crop, marked, place_of, receptive_box
+from netdissect.visualization.crops import WHOLE, centre_of, crop, marked, receptive_box
 from tests.runners import runner_of
 
 FIELD = Field(rows=(3.5, 7.5), columns=(1.0, 5.0, 9.0), size=(8.0, 5.0), step=(4.0, 4.0))
@@ -67,14 +67,14 @@ def test_without_a_field_it_is_the_whole_image():
     assert receptive_box(None, 4, 4, (8, 8)) == WHOLE
     assert crop(image, WHOLE).size == image.size
     assert marked(image, WHOLE, None).tobytes() == image.tobytes()
-    assert place_of(None, 1, 0, (4, 2), (8, 8)) == (0.25, 0.375)
-    assert place_of(None, 0, 0, (), (8, 8)) is None
+    assert centre_of(None, 1, 0, (4, 2), (8, 8)) == (0.25, 0.375)
+    assert centre_of(None, 0, 0, (), (8, 8)) is None
 
 
 def test_where_the_field_is_the_whole_image_a_ring_marks_its_centre():
     field = Field(rows=(3.5, 19.5), columns=(7.5, 23.5), size=(99.0, 99.0), step=(16.0, 16.0))
     assert receptive_box(field, 0, 1, (32, 32)) == WHOLE
-    place = place_of(field, 0, 1, (2, 2), (32, 32))
+    place = centre_of(field, 0, 1, (2, 2), (32, 32))
     assert place == (0.75, 0.125)
     drawn = np.array(marked(Image.new("RGB", (400, 200), "red"), WHOLE, place))
     rows, columns = (drawn == 255).all(axis=2).nonzero()

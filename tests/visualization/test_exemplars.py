@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netdissect.visualization.exemplars import level_spots, named_indices, top_spots
+from netdissect.visualization.exemplars import level_exemplars, named_indices, top_exemplars
 from tests.planted import MemoryDataset
 from tests.report.results import random_layer
 
@@ -45,13 +45,13 @@ def test_images_along_the_range_are_the_next_at_each_level(images, shown, ranks)
     layer = layer_of(peaks)
     for unit in range(3):
         order = np.argsort(-peaks[:, unit]).tolist()
-        spots = level_spots(layer, unit, names_of(images), 2, order[:shown])
-        assert [spot.index for spot in spots] == [order[rank] for rank in ranks]
-        for spot, rank in zip(spots, ranks, strict=True):
+        exemplars = level_exemplars(layer, unit, names_of(images), 2, order[:shown])
+        assert [exemplar.index for exemplar in exemplars] == [order[rank] for rank in ranks]
+        for exemplar, rank in zip(exemplars, ranks, strict=True):
             share = 100 * (images - 1 - rank) / (images - 1)
-            assert spot.words == f"{share:.4g} % of other images excite it less"
-            assert (spot.unit, spot.activation) == (unit, peaks[spot.index, unit])
-            assert spot.position is None and spot.among == "along the range"
+            assert exemplar.description == f"{share:.4g} % of other images excite it less"
+            assert (exemplar.unit, exemplar.activation) == (unit, peaks[exemplar.index, unit])
+            assert exemplar.position is None and exemplar.group == "along the range"
 
 
 def test_what_excites_a_unit_no_more_than_anything_is_not_shown():
@@ -59,15 +59,15 @@ def test_what_excites_a_unit_no_more_than_anything_is_not_shown():
     peaks = np.zeros((100, 3))
     peaks[:4, 0], peaks[:, 1] = [5, 4, 3, 2], 7
     layer = layer_of(peaks)
-    assert [spot.index for spot in level_spots(layer, 0, names_of(100), 2, [0, 1, 2])] == [3]
-    assert level_spots(layer, 1, names_of(100), 2, [0, 1, 2]) == []
+    assert [exemplar.index for exemplar in level_exemplars(layer, 0, names_of(100), 2, [0, 1, 2])] == [3]
+    assert level_exemplars(layer, 1, names_of(100), 2, [0, 1, 2]) == []
 
 
 def test_images_whose_names_do_not_tell_them_apart_are_passed_over():
     peaks = np.arange(100.0, 0, -1)[:, None]
     names = names_of(100)
     del names["image 5"]
-    assert [spot.index for spot in level_spots(layer_of(peaks), 0, names, 2, [0, 1, 2])] == [3, 6, 7]
+    assert [exemplar.index for exemplar in level_exemplars(layer_of(peaks), 0, names, 2, [0, 1, 2])] == [3, 6, 7]
     data = MemoryDataset([None] * 4, (), (4, 4))
     data.image_name = lambda index: "abab"[index] if index else "c"
     assert named_indices(data, ["b", "c", "d"]) == {"c": 0}
@@ -76,14 +76,14 @@ def test_images_whose_names_do_not_tell_them_apart_are_passed_over():
 def test_the_top_is_told_with_its_positions():
     layer = random_layer(4, top=5)
     for unit in range(4):
-        spots = top_spots(layer, unit, 3)
-        assert [spot.index for spot in spots] == layer.top_image[unit, :3].tolist()
-        assert [spot.activation for spot in spots] == layer.top_activation[unit, :3].tolist()
-        assert [spot.words for spot in spots] == [f"no. {rank} of all images" for rank in (1, 2, 3)]
-        for rank, spot in enumerate(spots):
-            assert layer.top_maps[unit, rank][spot.position] == layer.top_maps[unit, rank].max()
-    assert len(top_spots(layer, 0, 99)) == 5
+        exemplars = top_exemplars(layer, unit, 3)
+        assert [exemplar.index for exemplar in exemplars] == layer.top_image[unit, :3].tolist()
+        assert [exemplar.activation for exemplar in exemplars] == layer.top_activation[unit, :3].tolist()
+        assert [exemplar.description for exemplar in exemplars] == [f"no. {rank} of all images" for rank in (1, 2, 3)]
+        for rank, exemplar in enumerate(exemplars):
+            assert layer.top_maps[unit, rank][exemplar.position] == layer.top_maps[unit, rank].max()
+    assert len(top_exemplars(layer, 0, 99)) == 5
 
 
 def test_without_kept_responses_there_is_no_range():
-    assert level_spots(random_layer(2), 0, {}, 2, ()) == []
+    assert level_exemplars(random_layer(2), 0, {}, 2, ()) == []

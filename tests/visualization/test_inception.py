@@ -9,7 +9,8 @@ from netdissect.inference.preprocess import Preprocess
 from netdissect.networks.demo import DEMO_SIZE, demo_network
 from netdissect.networks.load import load_model
 from netdissect.types import NetdissectError
-from netdissect.visualization.inception import Excitation, excite
+from netdissect.visualization.inception import excite
+from netdissect.visualization.options import Excitation
 from netdissect.visualization.priors import contrast, total_variation
 from tests.shared import SHARED, needs_shared
 from tests.unchecked import unchecked_types

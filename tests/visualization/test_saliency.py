@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from netdissect.inference.preprocess import Preprocess
-from netdissect.visualization.saliency import gradient, guided, integrated, smoothed
+from netdissect.visualization.saliency import Noise, gradient, guided, integrated, smoothed
 from tests.visualization.small import close, noise, opened, triples
 
 SIZE = (9, 11)
@@ -115,9 +115,9 @@ def test_smoothed_is_the_mean_gradient_at_noisy_images():
     model, images = network(), noise(2, 3, *SIZE)
     units, positions = triples((0, 2, 1), (3, 1, 3))
     with opened(model, "4", RGB) as activations:
-        found = smoothed(activations, images, units, positions, samples=4, noise=0.3, seed=7)
-        alone = smoothed(activations, images[1:], units[1:], positions[1:], samples=4, noise=0.3, seed=7)
-        other = smoothed(activations, images, units, positions, samples=4, noise=0.3, seed=8)
+        found = smoothed(activations, images, units, positions, Noise(4, 0.3, seed=7))
+        alone = smoothed(activations, images[1:], units[1:], positions[1:], Noise(4, 0.3, seed=7))
+        other = smoothed(activations, images, units, positions, Noise(4, 0.3, seed=8))
     generator = torch.Generator().manual_seed(7)
     expected = torch.zeros_like(images)
     for _ in range(4):
@@ -176,7 +176,7 @@ def test_the_same_again_without_warnings_or_the_callers_random_numbers(recwarn):
     with opened(network(), "6", RGB) as activations:
         asked = (noise(2, 3, *SIZE), *triples((0, 0, 0), (1, 0, 0)))
         before = torch.get_rng_state()
-        for way in (partial(smoothed, samples=3), partial(integrated, steps=3)):
+        for way in (partial(smoothed, noise=Noise(3)), partial(integrated, steps=3)):
             assert torch.equal(way(activations, *asked), way(activations, *asked))
         assert torch.equal(torch.get_rng_state(), before)
     assert not recwarn.list

@@ -9,10 +9,10 @@ from torch import nn
 
 from netdissect import Concept, NetdissectError, Result, VisualizationOptions, dissect, visualize, write_report
 from netdissect.labels import Labels
-from netdissect.results import METHODS
 from netdissect.results.export import write_table
 from netdissect.results.table import read_table
-from netdissect.visualization.inception import Excitation
+from netdissect.visualization import METHODS
+from netdissect.visualization.options import Excitation
 from tests.planted import MemoryDataset, Recall
 from tests.unchecked import unchecked_types
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from netdissect.compare.alignment import LARGEST, PAIR_COLUMNS, Alignment, plain_rows
 from netdissect.compare.alignment_plot import flow_figure, iou_figure
-from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table, UnitCard
+from netdissect.pages.cards import UnitCard
+from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table
 from netdissect.results import Result
 from netdissect.types import sorted_categories
 

@@ -12,8 +12,9 @@ from netdissect.compare.alignment_page import alignment_sections
 from netdissect.compare.compared_network import ComparedNetwork, ConceptKey, Conditions
 from netdissect.compare.comparison import Comparison, compare_networks
 from netdissect.compare.comparison_plot import plot_networks
-from netdissect.pages.page import write_page
-from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table, UnitCard
+from netdissect.pages.cards import UnitCard
+from netdissect.pages.page import Page, write_page
+from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table
 from netdissect.results import Result
 from netdissect.types import OnProgress, no_progress
 
@@ -72,15 +73,13 @@ def write_comparison(
     if match is not None:
         layers = keywords.get("layers", ())
         alignments = align_results(results, layers=layers, match=match, iou_threshold=comparison.iou_threshold)
-    page = write_page(
-        out,
+    page = Page(
         _title([result.name for result in results], keywords.get("published", False)),
         comparison_sections(comparison, shown, results, alignments),
         notes=comparison.notes,
         data=plain_comparison(comparison, alignments),
-        on_progress=on_progress,
     )
-    return WrittenComparison(page, comparison, tuple(alignments))
+    return WrittenComparison(write_page(page, out, on_progress=on_progress), comparison, tuple(alignments))
 
 
 def plain_comparison(comparison: Comparison, alignments: Sequence[Alignment] = ()) -> dict[str, Any]:

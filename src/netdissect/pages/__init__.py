@@ -1,1 +1,1 @@
-"""What every page is made of: sections, folders, images, and top images under masks."""
+"""The kit of all pages: sections and their parts, folders, images, and top images under masks."""

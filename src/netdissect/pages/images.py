@@ -1,4 +1,4 @@
-"""A report's images: each stored once, small enough that all of them together can be passed on."""
+"""The images of a page or a report: each stored once, and all together small enough to be passed on."""
 
 import hashlib
 import io
@@ -13,16 +13,16 @@ from netdissect.parallel import in_order, reading_threads
 from netdissect.results import Result, ShownImage
 from netdissect.types import NetdissectError, OnProgress
 
-#: What a page tells of an image: for each result, by the image's index in its dataset.
+#: Plain data of images, per result by the image's index in its dataset.
 Shown = Sequence[Mapping[int, dict[str, Any]]]
 
-#: All images together take about so many bytes, unless they would be smaller than ``SMALLEST``.
+#: Bytes of all images together, about, unless images would be smaller than ``SMALLEST``.
 BUDGET = 36_000_000
 
-#: The longer side of an image, in pixels, at least.
+#: The least length of an image's longer side, in pixels.
 SMALLEST = 80
 
-#: WebP's quality.
+#: The quality of WebP.
 _QUALITY = 60
 
 #: Of street scenes and textures, a run's JPEGs made smaller by a factor f took 0.46 * f ** 1.54 of their bytes as WebP.
@@ -31,7 +31,7 @@ _WEBP_SHARE, _WEBP_POWER = 0.46, 1.54
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An image as it is stored, ``size`` (width, height) in pixels."""
+    """A stored image, with its ``size`` (width, height) in pixels."""
 
     content: bytes = field(repr=False)
     name: str
@@ -39,57 +39,62 @@ class StoredImage:
     size: tuple[int, int]
 
 
-class Pictures:
-    """The images of ``results``, each once, however many of these show it.
+class ImageStore:
+    """The images of ``results``, each once, however many results show it.
 
-    ``wanted`` names those of each result that are shown, by their indices; without it all are. All together take about
-    ``budget`` bytes at most.
+    ``wanted`` has per result the indices of its images to store, None for all images. Images of more than ``budget``
+    bytes together are made smaller.
     """
 
     def __init__(
-        self, results: Sequence[Result], wanted: Sequence[Collection[int]] | None = None, *, budget: int = BUDGET
+        self,
+        results: Sequence[Result],
+        wanted: Sequence[Collection[int]] | None = None,
+        budget: int = BUDGET,
     ) -> None:
-        self._budget = budget
+        self.budget = budget
         known: dict[tuple[str, bytes], int] = {}
         self.images: list[ShownImage] = []
-        self._places: list[dict[int, int]] = [{} for _ in results]
+        self._numbers: list[dict[int, int]] = [{} for _ in results]
         for run, result in enumerate(results):
             for index in sorted(result.images if wanted is None else wanted[run]):
                 image = result.images[index]
-                place = known.setdefault((image.name, hashlib.sha256(image.jpeg).digest()), len(self.images))
-                if place == len(self.images):
+                number = known.setdefault((image.name, hashlib.sha256(image.jpeg).digest()), len(self.images))
+                if number == len(self.images):
                     self.images.append(image)
-                self._places[run][index] = place
+                self._numbers[run][index] = number
 
     def stored(self) -> Iterator[StoredImage]:
-        """The images in turn: as they are if together they are within the budget, else made smaller, as WebP."""
+        """Yield the images: unchanged if they are within the budget, else made smaller, as WebP."""
         total = sum(len(image.jpeg) for image in self.images)
-        factor = min(1.0, (self._budget / (_WEBP_SHARE * total)) ** (1 / _WEBP_POWER)) if total > self._budget else None
+        factor = None
+        if total > self.budget:
+            factor = min(1.0, (self.budget / (_WEBP_SHARE * total)) ** (1 / _WEBP_POWER))
         workers = reading_threads()
         contents = in_order(lambda image: _stored(image, factor), self.images, workers, 8 * workers)
-        for place, (image, (content, suffix, size)) in enumerate(contents):
-            yield StoredImage(content, image.name, f"{place}.{suffix}", size)
+        for number, (image, (content, suffix, size)) in enumerate(contents):
+            yield StoredImage(content, image.name, f"{number}.{suffix}", size)
 
     def shown(self, stored: Sequence[StoredImage]) -> Shown:
-        """What pages tell of each image, given how all of them are stored."""
-        told = [{"name": image.name, "file": image.file, "size": list(image.size)} for image in stored]
-        return [{index: told[place] for index, place in of_run.items()} for of_run in self._places]
+        """Return name, file and size of each result's images, given all stored images."""
+        plain = [{"name": image.name, "file": image.file, "size": list(image.size)} for image in stored]
+        return [{index: plain[number] for index, number in numbers.items()} for numbers in self._numbers]
 
 
-def write_images(stage: Path, pictures: Pictures, on_progress: OnProgress) -> list[StoredImage]:
-    """Writes them to ``images/``, and tells of them what pages need: their contents are let go."""
+def write_images(stage: Path, store: ImageStore, on_progress: OnProgress) -> list[StoredImage]:
+    """Write images to ``images/``, and return them without their contents."""
     (stage / "images").mkdir()
     stored: list[StoredImage] = []
-    on_progress("images", 0, len(pictures.images))
-    for image in pictures.stored():
+    on_progress("images", 0, len(store.images))
+    for image in store.stored():
         (stage / "images" / image.file).write_bytes(image.content)
         stored.append(replace(image, content=b""))
-        on_progress("images", len(stored), len(pictures.images))
+        on_progress("images", len(stored), len(store.images))
     return stored
 
 
 def _stored(image: ShownImage, factor: float | None) -> tuple[bytes, str, tuple[int, int]]:
-    """Content, suffix and size of an image made smaller by ``factor``, or as it is.
+    """Return content, suffix and size of an image made smaller by ``factor``, or unchanged.
 
     Raises ``NetdissectError`` if it cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Units' top images under their masks, as plain data."""
+"""Top images of units under their masks, as plain data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from netdissect.engine.mask import unit_masks
 from netdissect.results import LayerResult, Result
 
 
-class TopShots:
+class TopImageMasks:
     """The top images of the units of one layer of ``result``."""
 
     def __init__(self, result: Result, layer: LayerResult) -> None:
@@ -29,47 +29,48 @@ class TopShots:
         self._align = alignment_of(known.align, known.field, size)
         self._centres = _centres(layer, known.field if known.align == "receptive" else None, size)
 
-    def of(
+    def shots(
         self, units: Sequence[int], shown: Mapping[int, dict[str, Any]], most: int | None = None
     ) -> list[list[dict[str, Any]]]:
-        """Per unit its top images, best first, at most ``most``; ``shown`` is what is told of an image by its index.
+        """Return the top images of each unit, best first, at most ``most``; ``shown`` has an image's data by its index.
 
-        Added to that: activation, mask (see ``engine.encoding``) and the share that is ``lit``; ``position``, row and
-        column of the highest value, and ``peak``, where that is on the image, from 0 to 1 down and across.
+        To an image's data are added its activation, its mask (see ``engine.encoding``) and the share that is ``lit``.
+        ``position`` is row and column of the highest value; ``peak`` is its point on the image, from 0 to 1 down and
+        across.
         """
-        layer, chosen = self.layer, list(units)
+        layer, wanted = self.layer, list(units)
         count = layer.top_image[:, :most].shape[1]
-        if not count or not chosen:
-            return [[] for _ in chosen]
-        maps = torch.from_numpy(layer.top_maps[chosen, :count]).flatten(0, 1)
-        levels = torch.from_numpy(layer.thresholds[chosen]).repeat_interleave(count)
+        if not count or not wanted:
+            return [[] for _ in wanted]
+        maps = torch.from_numpy(layer.top_maps[wanted, :count]).flatten(0, 1)
+        levels = torch.from_numpy(layer.thresholds[wanted]).repeat_interleave(count)
         masks = unit_masks(maps, levels, self._shape, self._align).numpy()
         lit = masks.mean(axis=(1, 2)).reshape(-1, count)
         texts = encode_masks(masks)
-        rows, columns = np.moveaxis(layer.top_positions[chosen, :count], 2, 0)
+        rows, columns = np.moveaxis(layer.top_positions[wanted, :count], 2, 0)
         return [
             [
                 {
                     **shown[int(layer.top_image[unit, rank])],
                     "activation": short(layer.top_activation[unit, rank]),
-                    "lit": short(lit[place, rank]),
-                    "mask": texts[place * count + rank],
-                    "position": [int(rows[place, rank]), int(columns[place, rank])],
+                    "lit": short(lit[row, rank]),
+                    "mask": texts[row * count + rank],
+                    "position": [int(rows[row, rank]), int(columns[row, rank])],
                     "peak": [
-                        short(self._centres[0][rows[place, rank]]),
-                        short(self._centres[1][columns[place, rank]]),
+                        short(self._centres[0][rows[row, rank]]),
+                        short(self._centres[1][columns[row, rank]]),
                     ],
                 }
                 for rank in range(count)
             ]
-            for place, unit in enumerate(chosen)
+            for row, unit in enumerate(wanted)
         ]
 
 
 def _centres(
     layer: LayerResult, field: Field | None, size: tuple[int, int]
 ) -> tuple[Float[np.ndarray, " h"], Float[np.ndarray, " w"]]:
-    """Where rows and columns of maps lie on images, from 0 to 1: at the centres of their fields, or stretched."""
+    """Return the positions of rows and columns on images, from 0 to 1: the centres of fields, or stretched."""
     if field is None:
         rows, columns = ((np.arange(length) + 0.5) / length for length in layer.top_maps.shape[2:])
     else:
@@ -80,5 +81,9 @@ def _centres(
 
 
 def short(number: float | np.floating) -> float:
-    """To four digits: for people to read."""
+    """Return a number of four digits, for people to read.
+
+    >>> short(0.123456)
+    0.1235
+    """
     return float(f"{float(number):.4g}")

@@ -28,7 +28,8 @@ from netdissect.results import Result
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from netdissect.settings import Settings, SettingsKeywords, takes_settings
 from netdissect.types import NetdissectError, OnProgress
-from netdissect.visualization import VisualizationOptions, check_looks
+from netdissect.visualization import VisualizationOptions
+from netdissect.visualization.looking import check_looks
 
 
 @takes_settings(Settings)

@@ -25,7 +25,8 @@ from netdissect.results.description import RunDescription, check_same_plan
 from netdissect.settings import Settings
 from netdissect.storage import read_npz, write_npz
 from netdissect.types import NetdissectError, OnProgress, one_line
-from netdissect.visualization import VisualizationOptions, visualized
+from netdissect.visualization import VisualizationOptions
+from netdissect.visualization.looking import visualized
 
 #: The arrays that bases are fitted with, in the folder of the activations.
 FITTED_BASES = "bases.npz"

@@ -19,7 +19,8 @@ from netdissect.progress import progress_bar
 from netdissect.results import Result
 from netdissect.settings import Settings, SettingsKeywords, takes_settings
 from netdissect.types import NetdissectError
-from netdissect.visualization import VisualizationOptions, check_looks, visualized
+from netdissect.visualization import VisualizationOptions
+from netdissect.visualization.looking import check_looks, visualized
 from netdissect.visualization.page import write_visualization_page
 
 #: The settings that hold for looking at a saved run: all others are the run's own.

@@ -1,35 +1,35 @@
-"""From results to plain data: all that a report shows, numbers, words and pictures, before any markup."""
+"""The content of a report as plain data: numbers, words and images, before any markup."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from netdissect.pages.images import Pictures, StoredImage
+from netdissect.pages.images import ImageStore, StoredImage
 from netdissect.report.concepts import concept_pages
-from netdissect.report.names import Names, pictures_of
+from netdissect.report.names import Names, picture_stem
 from netdissect.report.tables import layer_table
 from netdissect.report.units import CHUNK, unit_chunks
 from netdissect.results import Result, Visualization
 from netdissect.types import NetdissectError
 
 
-class Pages:
-    """A report's plain data. What grows with the units comes in turn, so that not all of it is held at once."""
+class ReportContent:
+    """The plain data of a report. Data that grow with the units are yielded in turn, and never held at once."""
 
     def __init__(self, results: Sequence[Result]) -> None:
-        """Raises ``NetdissectError`` if there are no results, or none of a layer."""
+        """Raise ``NetdissectError`` if there are no results, or a result without layers."""
         if not results or not all(result.layers for result in results):
             raise NetdissectError("a report is of one run or more, each of one layer or more")
         self.results = tuple(results)
         self.names = Names(self.results)
-        self.pictures = Pictures(self.results)
+        self.images = ImageStore(self.results)
 
     @property
     def chunk_count(self) -> int:
-        """How many chunks ``chunks`` gives."""
+        """The number of chunks that ``chunks`` yields."""
         return sum(-(-named.layer.unit_count // CHUNK) for named in self.names.layers)
 
     def front(self) -> dict[str, Any]:
-        """What the front page says of the runs, and the tables of all layers."""
+        """Return the data of the front page: facts about the runs, and the tables of all layers."""
         names = self.names
         return {
             "title": names.runs[0] if len(names.runs) == 1 else f"{len(names.runs)} runs",
@@ -47,21 +47,21 @@ class Pages:
         }
 
     def chunks(self, stored: Sequence[StoredImage]) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
-        """Layer by layer its units, some at a time: the layer's place, the chunk's, the units."""
-        shown = self.pictures.shown(stored)
+        """Yield the units of each layer in chunks: the number of the layer, the number of the chunk, the units."""
+        shown = self.images.shown(stored)
         for number, named in enumerate(self.names.layers):
             chunks = unit_chunks(named, number, self.results[named.run], self.names, shown)
             yield from ((number, chunk, units) for chunk, units in enumerate(chunks))
 
-    def visualizations(self) -> Iterator[tuple[str, tuple[Visualization, ...]]]:
-        """The pictures of each unit that has any, and how their files begin."""
+    def pictures(self) -> Iterator[tuple[str, tuple[Visualization, ...]]]:
+        """Yield the pictures of each unit that has any, with the stem of their files' names."""
         for number, named in enumerate(self.names.layers):
             for unit, pictures in named.layer.visualized.items():
-                yield pictures_of(number, unit), pictures
+                yield picture_stem(number, unit), pictures
 
     def concepts(self, stored: Sequence[StoredImage]) -> Iterator[dict[str, Any]]:
-        """The concepts' pages."""
-        return concept_pages(self.results, self.names, self.pictures.shown(stored))
+        """Yield the data of each concept's page."""
+        return concept_pages(self.results, self.names, self.images.shown(stored))
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What the concepts and layers of several results are called in one report."""
+"""The names of concepts and layers of several results in one report."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from netdissect.types import Concept, distinct, plain_text, sorted_categories
 
 @dataclass(frozen=True)
 class NamedConcept:
-    """A concept of the report: results that call it alike, in the same category, share it."""
+    """A concept of the report, shared by results that have it by the same name and category."""
 
     name: str
     category: str
@@ -23,7 +23,7 @@ class NamedConcept:
 
 @dataclass(frozen=True)
 class NamedLayer:
-    """A layer of one of the results, ``id`` in addresses: its name, with that of its run where there are several."""
+    """A layer of a result. Its ``id`` in addresses is its name, after the name of its run if there are several."""
 
     id: str
     run: int
@@ -31,42 +31,46 @@ class NamedLayer:
 
 
 class Names:
-    """The concepts and layers of ``results``, each with its place in the report's lists."""
+    """The concepts and layers of ``results``, in the order of the report's lists."""
 
     def __init__(self, results: Sequence[Result]) -> None:
         self.runs = distinct([plain_text(result.name) for result in results])
         self.layers = _layers(results, self.runs)
-        # By category; within one, by number in the first result, then what the next ones add.
+        # By category; within it by number in the first result, then the concepts that further results add.
         keys = {key: concept for named in self.layers for key, concept in _numbered(named.layer.concepts)}
         self.categories = sorted_categories({concept.category for concept in keys.values()})
         self.colors = category_colors(self.categories)
         ordered = sorted(keys.items(), key=lambda item: self.categories.index(item[1].category))
         self.concepts = [
-            NamedConcept(concept.name, concept.category, concept_page(place, concept.name))
-            for place, (_, concept) in enumerate(ordered)
+            NamedConcept(concept.name, concept.category, concept_page(index, concept.name))
+            for index, (_, concept) in enumerate(ordered)
         ]
-        self._places = {key: place for place, (key, _) in enumerate(ordered)}
+        self._indices = {key: index for index, (key, _) in enumerate(ordered)}
 
     def places(self, concepts: Sequence[Concept]) -> Int64[np.ndarray, " c"]:
-        """Where each of a result's concepts stands among those of the report."""
-        return np.array([self._places[key] for key, _ in _numbered(concepts)], dtype=np.int64)
+        """Return the index in the report of each of a result's concepts."""
+        return np.array([self._indices[key] for key, _ in _numbered(concepts)], dtype=np.int64)
 
 
-def concept_page(place: int, name: str) -> str:
-    """The file of a concept's page: the name in it is for people, and holds but letters and digits of ASCII."""
+def concept_page(index: int, name: str) -> str:
+    """Return the file name of a concept's page; the concept's name in it is reduced to ASCII letters and digits.
+
+    >>> concept_page(3, "traffic light")
+    '0003-traffic-light.html'
+    """
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-")
-    return f"{place:04d}-{plain}.html" if plain else f"{place:04d}.html"
+    return f"{index:04d}-{plain}.html" if plain else f"{index:04d}.html"
 
 
 def _layers(results: Sequence[Result], runs: Sequence[str]) -> list[NamedLayer]:
-    layers = [(place, layer) for place, result in enumerate(results) for layer in result.layers.values()]
-    named = [f"{runs[place]}:{layer.layer}" if len(runs) > 1 else layer.layer for place, layer in layers]
+    layers = [(run, layer) for run, result in enumerate(results) for layer in result.layers.values()]
+    named = [f"{runs[run]}:{layer.layer}" if len(runs) > 1 else layer.layer for run, layer in layers]
     ids = distinct(named)
-    return [NamedLayer(id_, place, layer) for id_, (place, layer) in zip(ids, layers, strict=True)]
+    return [NamedLayer(id_, run, layer) for id_, (run, layer) in zip(ids, layers, strict=True)]
 
 
 def _numbered(concepts: Sequence[Concept]) -> list[tuple[tuple[str, str, int], Concept]]:
-    """Concepts by category, name, and which one it is of those that a dataset calls alike."""
+    """Return pairs of a key and a concept: category, name, and a number among concepts of the same name."""
     seen: Counter[tuple[str, str]] = Counter()
     keys = []
     for concept in concepts:
@@ -76,6 +80,6 @@ def _numbered(concepts: Sequence[Concept]) -> list[tuple[tuple[str, str, int], C
     return keys
 
 
-def pictures_of(layer: int, unit: int) -> str:
-    """How the files of a unit's pictures begin in a report, by the number of the layer in it."""
+def picture_stem(layer: int, unit: int) -> str:
+    """Return the stem of the names of a unit's picture files, by the number of its layer in the report."""
     return f"visualizations/{layer}/{unit}"

@@ -1,4 +1,4 @@
-"""All that a page shows of single units: top images with masks, activations, the concepts they overlap most."""
+"""The data of single units: top images with masks, activations, the concepts that they overlap most."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from netdissect.pages.images import Shown
-from netdissect.pages.pictures import told_by_method
-from netdissect.pages.top_images import TopShots, short
-from netdissect.report.names import NamedLayer, Names, pictures_of
+from netdissect.pages.top_images import TopImageMasks, short
+from netdissect.report.names import NamedLayer, Names, picture_stem
 from netdissect.results import LayerResult, Result
+from netdissect.visualization.unit_pictures import plain_by_method
 
 #: A file tells of so many units.
 CHUNK = 32
@@ -22,23 +22,23 @@ CONCEPTS_PER_CATEGORY = 5
 def unit_chunks(
     named: NamedLayer, number: int, result: Result, names: Names, shown: Shown
 ) -> Iterator[list[dict[str, Any]]]:
-    """The units of the report's layer of that ``number`` in turn, ``CHUNK`` at a time.
+    """Yield the units of the report's layer of that ``number``, ``CHUNK`` at a time.
 
-    Of each: ``shots``, its top images (see ``TopShots``); ``best``, per category of the layer, lists of concept (its
-    place in the report's list), IoU and ceiling; ``activations``, its threshold, extremes and histogram, None where
-    these are unknown; ``visualizations``, pictures by method.
+    Of each: ``shots``, its top images (see ``TopImageMasks``); ``best``, per category of the layer, lists of
+    concept (its place in the report's list), IoU and ceiling; ``activations``, its threshold, extremes and
+    histogram, None where these are unknown; ``visualizations``, pictures by method.
     """
     layer, places = named.layer, names.places(named.layer.concepts)
-    top_images = TopShots(result, layer)
+    top_images = TopImageMasks(result, layer)
     for start in range(0, layer.unit_count, CHUNK):
         units = range(start, min(start + CHUNK, layer.unit_count))
-        shots = top_images.of(units, shown[named.run])
+        shots = top_images.shots(units, shown[named.run])
         yield [
             {
                 "shots": shots[unit - start],
                 "best": _best_concepts(layer, unit, places),
                 "activations": _activations(layer, unit),
-                "visualizations": told_by_method(layer.visualized.get(unit, ()), pictures_of(number, unit)),
+                "visualizations": plain_by_method(layer.visualized.get(unit, ()), picture_stem(number, unit)),
             }
             for unit in units
         ]

@@ -6,10 +6,9 @@ from netdissect.results.layer import LayerResult
 from netdissect.results.published import PublishedNetwork, published_networks
 from netdissect.results.run import ConceptExample, Result, ShownImage, check_free
 from netdissect.results.table import open_result, read_table
-from netdissect.results.visualization import METHODS, Visualization
+from netdissect.results.visualization import Visualization
 
 __all__ = [
-    "METHODS",
     "ConceptExample",
     "LayerResult",
     "PublishedNetwork",

@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-#: The four ways to look at a unit, in the order in which they are shown.
-METHODS = ("top", "deconvnet", "backprop", "inceptionism")
-
 
 @dataclass(frozen=True)
 class Visualization:

@@ -1,12 +1,6 @@
-"""What a unit looks for: top images, deconvolution, back-propagation, inceptionism.
+"""What units look for, as pictures: methods of looking, their options, and the page of their pictures."""
 
-Each of the four ways gives pictures of units; what these are called is found elsewhere. ``rules`` say how rectifiers
-propagate gradients, ``activations`` makes a layer a function that can be differentiated, ``visualize`` does all of it.
-"""
+from netdissect.visualization.methods import METHODS, VARIANTS, Method
+from netdissect.visualization.options import Dreaming, Excitation, VisualizationOptions
 
-from netdissect.visualization.dreaming import Dreaming
-from netdissect.visualization.inception import Excitation
-from netdissect.visualization.looking import check_looks, visualized
-from netdissect.visualization.options import VisualizationOptions
-
-__all__ = ["Dreaming", "Excitation", "VisualizationOptions", "check_looks", "visualized"]
+__all__ = ["METHODS", "VARIANTS", "Dreaming", "Excitation", "Method", "VisualizationOptions"]

@@ -1,4 +1,4 @@
-"""Where in an image a position of a layer's maps looks, and that piece of the image."""
+"""Receptive fields on images: the box and the centre of a position's field, and the piece of an image within."""
 
 import math
 
@@ -6,29 +6,29 @@ from PIL import Image, ImageDraw
 
 from netdissect.engine.field import Field
 
-#: Edges from 0 to 1 of the image: left, top, right, bottom.
+#: Left, top, right and bottom edges, from 0 to 1 of the image.
 Box = tuple[float, float, float, float]
 
-#: A place from 0 to 1 across and down the image.
-Place = tuple[float, float]
+#: A point of an image, from 0 to 1 across and down.
+Point = tuple[float, float]
 
 #: The whole image.
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
-#: What is drawn on images is white within black: so wide, and the ring at a place so large, of the image's height.
+#: The width of lines and the radius of rings, as parts of the image's height. Both are white within black.
 _LINE, _RING = 1 / 80, 1 / 24
 
-#: A ring is drawn in a box at least so many of its radii wide and high.
+#: The least width and height of a box with a ring, in radii.
 _ROOM = 6
 
-#: A frame within a box that is less than so many lines wide would cover too much of it.
+#: The width of a box, in lines, below which a frame within would cover too much of it.
 _COVERED = 12
 
 
 def receptive_box(field: Field | None, row: int, column: int, size: tuple[int, int]) -> Box:
-    """The receptive field of a position, as far as it is on the image; without a ``field`` the whole image.
+    """Return the receptive field of a position, as far as it is on the image; without a ``field`` the whole image.
 
-    ``size`` (H, W) are the pixels that the field is told in.
+    ``size`` (H, W) is the size of the network's input, whose pixels the field is measured in.
     """
     if field is None:
         return WHOLE
@@ -37,10 +37,13 @@ def receptive_box(field: Field | None, row: int, column: int, size: tuple[int, i
     return left, top, right, bottom
 
 
-def place_of(field: Field | None, row: int, column: int, grid: tuple[int, ...], size: tuple[int, int]) -> Place | None:
-    """Where a position's field has its centre; of maps without a ``field`` that of its part of the image.
+def centre_of(field: Field | None, row: int, column: int, grid: tuple[int, ...], size: tuple[int, int]) -> Point | None:
+    """Return the centre of a position's field; without a ``field``, that of the position's part of the image.
 
     None for a vector, whose ``grid`` (h, w) is empty.
+
+    >>> centre_of(None, 0, 1, (2, 4), (32, 64))
+    (0.375, 0.25)
     """
     if not grid:
         return None
@@ -51,7 +54,10 @@ def place_of(field: Field | None, row: int, column: int, grid: tuple[int, ...], 
 
 
 def _edges(centre: float, length: float, pixels: int) -> tuple[float, float]:
-    """From 0 to 1. Pixel i reaches from i to i + 1, its centre lies at i; a field beside the image sees its edge."""
+    """Return two edges from 0 to 1 of the image. A field beside the image gets the pixel at the image's edge.
+
+    Pixel i extends from i to i + 1 here, and ``centre`` counts from the middle of pixel 0.
+    """
     first, last = (min(max(centre + 0.5 + side * length / 2, 0), pixels) for side in (-1, 1))
     if first == last:
         first, last = (0, 1) if first <= 0 else (pixels - 1, pixels)
@@ -59,14 +65,15 @@ def _edges(centre: float, length: float, pixels: int) -> tuple[float, float]:
 
 
 def crop(image: Image.Image, box: Box) -> Image.Image:
-    """That piece of the image, whole pixels of it."""
+    """Return the piece of the image in the box, in whole pixels."""
     return image.crop(_pixels(image, box))
 
 
-def marked(image: Image.Image, box: Box, place: Place | None) -> Image.Image:
-    """A copy of the image with a frame around the box, unless it is the whole, and a ring at the place if it is large.
+def marked(image: Image.Image, box: Box, point: Point | None) -> Image.Image:
+    """Return a copy of the image with a frame at the box, unless it is the whole, and a ring at the point.
 
-    The frame lies within the box, so that it is seen at the image's edges, but around one that it would cover.
+    The frame lies within the box, so that it is seen at the image's edges; a small box is framed from outside. A small
+    box has no ring.
     """
     image = image.convert("RGB").copy()
     draw, width = ImageDraw.Draw(image), max(1, round(image.height * _LINE))
@@ -77,8 +84,8 @@ def marked(image: Image.Image, box: Box, place: Place | None) -> Image.Image:
         draw.rectangle(frame, outline="black", width=2 * width)
         draw.rectangle(frame, outline="white", width=width)
     radius = max(2, round(image.height * _RING))
-    if place is not None and min(right - left, bottom - top) >= _ROOM * radius:
-        across, down = place[0] * image.width, place[1] * image.height
+    if point is not None and min(right - left, bottom - top) >= _ROOM * radius:
+        across, down = point[0] * image.width, point[1] * image.height
         for larger, color in ((width, "black"), (0, "white")):
             reach = radius + larger
             edges = (across - reach, down - reach, across + reach, down + reach)
@@ -87,7 +94,7 @@ def marked(image: Image.Image, box: Box, place: Place | None) -> Image.Image:
 
 
 def _pixels(image: Image.Image, box: Box) -> tuple[int, int, int, int]:
-    """The box in whole pixels: all that it touches, but for what rounding adds."""
+    """Return the box in whole pixels: all pixels that it touches, except by rounding."""
     left, top, right, bottom = box
     return (
         math.floor(left * image.width + 1e-6),

@@ -1,7 +1,7 @@
-"""Which images show what a unit responds to: those that excite it most, and a sample of those that excite it less.
+"""Exemplars of a unit: the images that excite it most, and some images that excite it less.
 
-The top images alone flatter (a unit that is a car detector by these may respond to much else, only less), so some are
-drawn from along the range of activations.
+Top images alone flatter: a unit that detects cars by its top images may respond to much else, only less. So some images
+are drawn from along the range of activations.
 """
 
 import math
@@ -18,74 +18,75 @@ from netdissect.types import plain_text
 #: Levels below the top: the percentage of images that excite the unit less.
 LEVELS = (99.9, 99.0, 95.0)
 
-#: An image is near a level if at most so many times as many excite the unit more as there.
+#: An image is near a level if the images above it are at most so many times as many as those above the level.
 _NEAR = 3
 
-#: Which of the two a spot is.
+#: The groups of exemplars.
 HIGHEST, RANGE = "highest", "along the range"
 
 
 @dataclass(frozen=True)
-class Spot:
-    """An image of the dataset, by its ``index``, that excites a ``unit``: ``among`` which it is, ``words`` say where.
+class Exemplar:
+    """An image of the dataset, by its ``index``, that excites a ``unit``; ``description`` says how much it does.
 
-    ``position`` is row and column of the unit's highest ``activation`` in it, None where it is not known yet.
+    ``group`` is one of ``HIGHEST`` and ``RANGE``. ``position`` is row and column of the unit's highest ``activation``
+    on the image, None while unknown.
     """
 
     unit: int
     index: int
-    among: str
-    words: str
+    group: str
+    description: str
     activation: float
     position: tuple[int, int] | None = None
 
 
-def top_spots(layer: LayerResult, unit: int, count: int) -> list[Spot]:
-    """The ``count`` images that excite the unit most, the first first."""
-    of_unit = (values[unit, :count].tolist() for values in (layer.top_image, layer.top_activation, layer.top_positions))
+def top_exemplars(layer: LayerResult, unit: int, count: int) -> list[Exemplar]:
+    """Return the ``count`` images that excite the unit most, the best first."""
+    columns = (values[unit, :count].tolist() for values in (layer.top_image, layer.top_activation, layer.top_positions))
     return [
-        Spot(unit, index, HIGHEST, f"no. {rank} of all images", activation, (row, column))
-        for rank, (index, activation, (row, column)) in enumerate(zip(*of_unit, strict=True), start=1)
+        Exemplar(unit, index, HIGHEST, f"no. {rank} of all images", activation, (row, column))
+        for rank, (index, activation, (row, column)) in enumerate(zip(*columns, strict=True), start=1)
     ]
 
 
-def level_spots(
+def level_exemplars(
     layer: LayerResult, unit: int, indices: Mapping[str, int], count: int, shown: Collection[int]
-) -> list[Spot]:
-    """At each of ``LEVELS``, ``count`` images of those whose maximal responses are kept, the higher first.
+) -> list[Exemplar]:
+    """Return ``count`` images at each of ``LEVELS``, the higher first, among images whose maximal responses are kept.
 
-    ``indices`` are those of images by their names; one that is not there is passed over, as are those that are
-    ``shown`` already. So, where there are few images, some are taken below the level, and it is left out if none lies
-    near it, or if the unit is as silent there as anywhere.
+    ``indices`` has the indices of images by their names. Images that it lacks, and images that are ``shown`` already,
+    are passed over. So some images are taken below a level where there are few. A level is left out if no image is near
+    it, or if no image excites the unit less.
     """
     if layer.peaks is None:
         return []
     peaks = layer.peaks[:, unit]
     order = np.argsort(-peaks, kind="stable")
-    spots: list[Spot] = []
+    exemplars: list[Exemplar] = []
     taken: set[int | None] = {None, *shown}
     for level in LEVELS:
         above = len(order) * (1 - level / 100)
         near = order[math.floor(above + 1e-9) : math.floor(_NEAR * above + 1e-9) + 1]
-        free = (place for place in near if indices.get(layer.sample[place]) not in taken)
-        for place in islice(free, count):
-            weaker = int((peaks < peaks[place]).sum())
+        free = (row for row in near if indices.get(layer.sample[row]) not in taken)
+        for row in islice(free, count):
+            weaker = int((peaks < peaks[row]).sum())
             if not weaker:
                 break
-            index = indices[layer.sample[place]]
-            words = f"{100 * weaker / (len(order) - 1):.4g} % of other images excite it less"
-            spots.append(Spot(unit, index, RANGE, words, float(peaks[place])))
+            index = indices[layer.sample[row]]
+            description = f"{100 * weaker / (len(order) - 1):.4g} % of other images excite it less"
+            exemplars.append(Exemplar(unit, index, RANGE, description, float(peaks[row])))
             taken.add(index)
-    return spots
+    return exemplars
 
 
 def named_indices(data: ConceptDataset, names: Collection[str]) -> dict[str, int]:
-    """By name the images of these names; where several have one, it is not known which is meant, and none is there."""
-    wanted, found, several = {*names}, {}, set()
+    """Return the index of each image of these ``names``, without names that several images have."""
+    wanted, found, ambiguous = {*names}, {}, set()
     for index in range(len(data)):
         name = plain_text(data.image_name(index))
         if name in found:
-            several.add(name)
+            ambiguous.add(name)
         elif name in wanted:
             found[name] = index
-    return {name: index for name, index in found.items() if name not in several}
+    return {name: index for name, index in found.items() if name not in ambiguous}

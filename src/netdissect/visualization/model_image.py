@@ -1,4 +1,4 @@
-"""An image that a unit or a class is a model of: ascent from the mean image over plain pixels."""
+"""Model images of units and classes: ascent from the mean image over plain pixels."""
 
 import torch
 from jaxtyping import Float
@@ -20,14 +20,15 @@ def model_image(
     penalty: float = 0.2,
     on_progress: OnProgress = no_progress,
 ) -> Float[Tensor, "3 H W"]:
-    """The class model image of Simonyan et al. (2014, section 2): RGB in 0..1, the same whenever it is made.
+    """Return the class model image of Simonyan et al. (2014, section 2): RGB in 0..1, the same at every call.
 
-    Gradient ascent on the unit's activation, at the middle of a map, less an L2 penalty on what is not the mean image,
-    where it starts. Activations have no common unit, so that the gradient is scaled: the first step changes the pixels
-    that have an influence by ``length`` (root mean square) and draws the image to the mean by the fraction ``penalty``;
-    later steps are shorter, linearly to none. Where units are dead, gradients are redirected (see ``rules``).
+    Gradient ascent starts at the mean image. It raises the unit's activation, at the middle of a map, less an L2
+    penalty on the difference from the mean image. Activations have no common scale, so the gradient is scaled: the
+    first step changes the pixels that have an influence by ``length`` (root mean square), and draws the image to the
+    mean image by the fraction ``penalty``. Later steps are shorter, down to none, linearly. Where units are dead,
+    gradients are redirected (see ``rules``).
 
-    Raises ``NetdissectError`` if there is no such unit, or the layer cannot be differentiated.
+    Raises ``NetdissectError`` for an unknown unit, and for a layer that cannot be differentiated.
     """
     height, width = (*activations.view.shape, 1, 1)[1:3]
     units, positions = torch.tensor([unit]), torch.tensor([[height // 2, width // 2]])
@@ -45,12 +46,12 @@ def model_image(
 
 
 def _mean_image(preprocess: Preprocess) -> Float[Tensor, "3 H W"]:
-    """The RGB image, in 0..1, that the network is given as zeros."""
+    """Return the RGB image, in 0..1, that the network sees as zeros."""
     mean = torch.tensor(preprocess.mean, dtype=torch.float32) / preprocess.value_range
     color = mean.flip(0) if preprocess.channels == "bgr" else mean.expand(3)
     return color[:, None, None].expand(3, *preprocess.size)
 
 
 def _root_mean_square(gradient: Tensor) -> Float[Tensor, ""]:
-    """Of all values but zeros, which are outside the receptive field; not zero itself."""
+    """Return the root mean square of all values but zeros, which are outside the receptive field; always positive."""
     return (gradient.square().sum() / gradient.count_nonzero().clamp(min=1)).sqrt().clamp(min=1e-30)

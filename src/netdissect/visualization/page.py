@@ -1,21 +1,40 @@
-"""Pictures of what units look for: on a page of their own, and as other pages show them."""
+"""The page of pictures of what units look for."""
 
 from math import isfinite
 from operator import eq, gt
 from pathlib import Path
 from typing import Any
 
-from netdissect.pages.page import write_page
-from netdissect.pages.sections import Gallery, Section, Table, UnitCard, UnitPictures
+from netdissect.pages.cards import UnitCard
+from netdissect.pages.page import Page, write_page
+from netdissect.pages.sections import Gallery, Part, Section, Table
 from netdissect.results import LayerResult, Result
 from netdissect.types import OnProgress, no_progress
+from netdissect.visualization.methods import METHODS
+from netdissect.visualization.unit_pictures import UnitPictures
 
-#: What the columns of the table of units are.
+#: The columns of the table of units, explained.
 _COLUMNS = "In the table: IoU with the label, and the highest activation on an image of the data"
 
 
+def write_visualization_page(result: Result, out: str | Path, *, on_progress: OnProgress = no_progress) -> Path:
+    """Write the page of a result's pictures to the directory ``out``, and return the page's path."""
+    data = result.description.data
+    page = Page(
+        f"{result.name}: what units look for",
+        visualization_sections(result),
+        facts=[
+            ("Network", result.description.network.name),
+            ("Data", f"{data.images:,} images of {data.name}"),
+        ],
+        notes=visualization_notes(result),
+        data=plain_visualizations(result),
+    )
+    return write_page(page, out, on_progress=on_progress)
+
+
 def visualization_sections(result: Result) -> list[Section]:
-    """All units of which there are pictures in a table, and a section for each: its card, and its pictures."""
+    """Return a section with a table of all units that have pictures, and a section per unit: card and pictures."""
     units = plain_visualizations(result)["units"]
     made = [(unit["made"], unit["highest"]) for unit in units if unit["made"] is not None]
     columns = ["layer", "unit", "label", "iou", "highest", *(["made"] if made else [])]
@@ -32,16 +51,17 @@ def visualization_sections(result: Result) -> list[Section]:
         Section("Units", [table], text),
         *(
             Section(
-                f"{layer.layer} unit {unit}: {_label(layer, unit) or 'no label'}", _parts(result, layer, place, unit)
+                f"{layer.layer} unit {unit}: {_label(layer, unit) or 'no label'}",
+                _parts(result, layer, f"{number}-{unit}", unit),
             )
-            for place, layer in enumerate(result.layers.values())
+            for number, layer in enumerate(result.layers.values())
             for unit in layer.visualized
         ),
     ]
 
 
 def visualization_notes(result: Result) -> list[str]:
-    """What a reader should know, a line each: what the run tells of these layers, and why one has no pictures."""
+    """Return lines for a reader: the run's notes on its visualized layers, and the layers without pictures."""
     others = tuple(f"{name}: " for name in result.description.layers if name not in result.layers)
     silent = [
         f"{name}: no unit is looked at, since no label passes the cut, IoU > {layer.iou_threshold:g}"
@@ -52,10 +72,10 @@ def visualization_notes(result: Result) -> list[str]:
 
 
 def plain_visualizations(result: Result) -> dict[str, Any]:
-    """What is told of the pictures, as plain data.
+    """Return the pictures of all units as plain data, without the pixels.
 
-    Of each unit ``highest``, its highest activation on the images, ``made``, that on images made by inceptionism, None
-    where there are none, and ``pictures``. An activation that is not finite is None.
+    A unit has its ``highest`` activation on images of the data, and the highest on images ``made`` to excite it, None
+    if there are no such images. An activation that is not finite is None.
     """
     units = [_plain(layer, unit) for layer in result.layers.values() for unit in layer.visualized]
     return {"name": result.name, "units": units}
@@ -63,7 +83,7 @@ def plain_visualizations(result: Result) -> dict[str, Any]:
 
 def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
     pictures, label = layer.visualized[unit], _label(layer, unit)
-    made = [one.activation for one in pictures if one.method == "inceptionism" and isfinite(one.activation)]
+    made = [picture.activation for picture in pictures if _excites(picture.method) and isfinite(picture.activation)]
     return {
         "layer": layer.layer,
         "unit": unit,
@@ -73,15 +93,20 @@ def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
         "made": max(made, default=None),
         "pictures": [
             {
-                "method": one.method,
-                "variant": one.variant,
-                "caption": one.caption,
-                "activation": one.activation if isfinite(one.activation) else None,
-                "image": one.image_name,
+                "method": picture.method,
+                "variant": picture.variant,
+                "caption": picture.caption,
+                "activation": picture.activation if isfinite(picture.activation) else None,
+                "image": picture.image_name,
             }
-            for one in pictures
+            for picture in pictures
         ],
     }
+
+
+def _excites(method: str) -> bool:
+    """Return whether a method makes images to excite a unit; a method that is not registered does not."""
+    return method in METHODS and METHODS[method].excites
 
 
 def _label(layer: LayerResult, unit: int) -> str | None:
@@ -89,26 +114,9 @@ def _label(layer: LayerResult, unit: int) -> str | None:
     return concept if isinstance(concept, str) else None
 
 
-def _parts(result: Result, layer: LayerResult, place: int, unit: int) -> list[Gallery | UnitPictures]:
+def _parts(result: Result, layer: LayerResult, name: str, unit: int) -> list[Part]:
     card = UnitCard(result, layer.layer, unit)
     return [
         Gallery("Its label, and its top images under its mask", [""], [("", [card])]),
-        UnitPictures(f"{place}-{unit}", layer.visualized[unit]),
+        UnitPictures(name, layer.visualized[unit]),
     ]
-
-
-def write_visualization_page(result: Result, out: str | Path, *, on_progress: OnProgress = no_progress) -> Path:
-    """Write the page of a result's pictures to the directory ``out``, and return the page's path."""
-    data = result.description.data
-    return write_page(
-        out,
-        f"{result.name}: what units look for",
-        visualization_sections(result),
-        facts=[
-            ("Network", result.description.network.name),
-            ("Data", f"{data.images:,} images of {data.name}"),
-        ],
-        notes=visualization_notes(result),
-        data=plain_visualizations(result),
-        on_progress=on_progress,
-    )

@@ -1,4 +1,4 @@
-"""What speaks against an image, whatever unit it excites."""
+"""Priors: penalties of images, whichever unit they excite."""
 
 import torch
 from jaxtyping import Float
@@ -6,20 +6,28 @@ from torch import Tensor
 
 
 def contrast(images: Float[Tensor, "n 3 H W"]) -> Float[Tensor, " n"]:
-    """The mean squared distance of pixels, in 0..1, from gray (Simonyan et al. 2014)."""
+    """Return the mean squared distance of pixels, in 0..1, from gray (Simonyan et al. 2014).
+
+    >>> contrast(torch.ones(1, 3, 2, 2)).tolist()
+    [0.25]
+    """
     return (images - 0.5).square().mean(dim=(1, 2, 3))
 
 
 def total_variation(images: Float[Tensor, "n 3 H W"]) -> Float[Tensor, " n"]:
-    """The squared differences of neighbours, both ways, a mean over pixels (Mahendran and Vedaldi 2015, beta = 2)."""
+    """Return the mean squared difference of neighbours, along both axes (Mahendran and Vedaldi 2015, beta = 2).
+
+    >>> total_variation(torch.ones(1, 3, 2, 2)).tolist()
+    [0.0]
+    """
     down, across = images.diff(dim=2), images.diff(dim=3)
     return down.square().mean(dim=(1, 2, 3)) + across.square().mean(dim=(1, 2, 3))
 
 
 def similarity(maps: Float[Tensor, "g d u h w"]) -> Float[Tensor, " g"]:
-    """How much alike the ``d`` images of a group are: the mean cosine of two images' Gram matrices (Olah et al. 2017).
+    """Return the similarity of the ``d`` images of a group: the mean cosine of Gram matrices (Olah et al. 2017).
 
-    An image's Gram matrix, ``u x u``, tells which units respond together, not where.
+    An image's Gram matrix, ``u x u``, shows which units respond together, whatever the position.
     """
     count = maps.shape[1]
     flat = maps.flatten(3)

@@ -1,8 +1,8 @@
-"""How rectifiers propagate a gradient, while a network runs in a ``with``.
+"""Rules by which rectifiers propagate a gradient, while a network runs within a ``with``.
 
 A rectifier is a torch function, whether a module, a method or the network's own code calls it, in place or not: ReLU,
-ReLU6 and the like, leaky and smooth ones, clamping from below at 0. What a network composes of other functions (``x *
-sigmoid(1.7 * x)``), or hides from torch's Python functions (TorchScript), keeps its own gradient.
+ReLU6 and the like, leaky and smooth ones, clamping from below at 0. A rectifier that a network composes of other
+functions (``x * sigmoid(1.7 * x)``), or hides from torch's Python functions (TorchScript), keeps its own gradient.
 """
 
 from collections.abc import Callable
@@ -14,32 +14,32 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-#: Names of torch functions, without the underscore at the end of those that work in place.
+#: Names of torch functions, without the final underscore of functions that work in place.
 _RECTIFIERS = frozenset(("relu", "relu6", "leaky_relu", "rrelu", "prelu", "threshold", "elu", "selu", "celu"))
 _RECTIFIERS |= frozenset(("silu", "gelu", "hardswish", "mish", "softplus"))
 
-#: These are rectifiers where the smallest value that they let through, their second argument, is 0.
+#: Functions that are rectifiers if their second argument, the smallest value that passes, is 0.
 _LIMITERS = frozenset(("clamp", "clip", "clamp_min", "hardtanh"))
 
-#: From the signal that reaches a rectifier's output, and its gradient at the input, to what is propagated.
+#: Maps the signal at a rectifier's output, and the gradient at its input, to the propagated signal.
 _Propagate = Callable[[Tensor, Tensor], Tensor]
 
 
 def guided() -> AbstractContextManager[Any]:
-    """A gradient goes on where the signal from above is positive (guided backpropagation, Springenberg et al. 2015)."""
+    """Pass the gradient where the signal from above is positive (guided backpropagation, Springenberg et al. 2015)."""
     return _Rectifiers(lambda signal, gradient: torch.where(signal > 0, gradient, 0))
 
 
 def deconvnet() -> AbstractContextManager[Any]:
-    """The positive part of the signal goes on, whatever the rectifier was given (Zeiler and Fergus 2014)."""
+    """Pass the positive part of the signal, whatever the rectifier's input was (Zeiler and Fergus 2014)."""
     return _Rectifiers(_positive)
 
 
 def redirected() -> AbstractContextManager[Any]:
-    """An image whose whole gradient at a rectifier is zero has there that of the deconvnet; all else is ordinary.
+    """Pass the deconvnet's signal for images whose whole gradient at a rectifier is zero; all others are ordinary.
 
-    So ascent can leave a start where units are dead (Olah et al., Feature Visualization, 2017). Images are taken to lie
-    along the first dimension of what is rectified.
+    So ascent can leave a start where units are dead (Olah et al., Feature Visualization, 2017). The first dimension of
+    a rectifier's input is taken to be the images.
     """
 
     def propagate(signal: Float[Tensor, "*shape"], gradient: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -57,7 +57,7 @@ def _positive(signal: Tensor, gradient: Tensor) -> Tensor:
 
 
 class _Rectifiers(TorchFunctionMode):
-    """Rectifiers that are called meanwhile compute what they do, but ``propagate`` what it says."""
+    """Lets rectifiers compute as usual, while gradients pass them by ``propagate``."""
 
     def __init__(self, propagate: _Propagate) -> None:
         super().__init__()
@@ -70,13 +70,13 @@ class _Rectifiers(TorchFunctionMode):
         rectifies = args and _rectifies(function, args[1:], kwargs)
         if not (rectifies and torch.is_grad_enabled() and args[0].requires_grad):
             return function(*args, **kwargs)
-        # A copy is of use to this call alone, so that the hook at it sees this rectifier's gradient and no other, and
-        # a rectifier that works in place does so there: then autograd knows what was written, to a view, too.
+        # A copy is used by this call alone, so that its hook sees this rectifier's gradient and no other. A rectifier
+        # that works in place does so on the copy: then autograd knows what was written, also to a view.
         given = args[0].clone()
         signals: list[Tensor | None] = []
 
         def propagated(gradient: Tensor | None) -> Tensor | None:
-            signal = signals.pop()  # None, as the gradient then is, where none leads to the rectifier
+            signal = signals.pop()  # None, like the gradient, if no gradient leads to the rectifier
             return gradient if signal is None or gradient is None else self.propagate(signal, gradient)
 
         given.register_hook(propagated)
@@ -87,7 +87,11 @@ class _Rectifiers(TorchFunctionMode):
 
 
 def _rectifies(function: Any, others: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a call of ``function`` is a rectifier; ``others`` are its arguments after the first."""
+    """Return whether a call of ``function`` is a rectifier; ``others`` are its arguments after the first.
+
+    >>> _rectifies(torch.relu, (), {}), _rectifies(torch.clamp, (1,), {})
+    (True, False)
+    """
     name = getattr(function, "__name__", "").partition(".")[0].strip("_")  # as in aten's relu.default, and relu_
     if name in _LIMITERS:
         lowest = others[0] if others else kwargs.get("min", kwargs.get("min_val"))

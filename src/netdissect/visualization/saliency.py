@@ -1,11 +1,12 @@
-"""Back-propagation: how a unit's activation follows from the pixels (Simonyan et al. 2014).
+"""Saliency: gradients of a unit's activation with respect to pixels (Simonyan et al. 2014), in several variants.
 
-All are of one unit and position (row, column) per image, with respect to RGB in 0..1, and signed. They raise
-``NetdissectError`` for a unit or position that is not there, and for a layer that cannot be differentiated. All images
-go through the network at once, which is what bounds the memory.
+All functions take one unit and position (row, column) per image, and return signed numbers for RGB in 0..1. They raise
+``NetdissectError`` for an unknown unit or position, and for a layer that cannot be differentiated. All images go
+through the network at once, which bounds the memory.
 """
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +18,18 @@ from netdissect.visualization import rules
 from netdissect.visualization.units import activations_at, differentiable
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Noise of ``samples`` copies of an image; ``deviation`` is a fraction of the range of pixels."""
+
+    samples: int = 50
+    deviation: float = 0.15
+    seed: int = 0
+
+
+_NOISE = Noise()
+
+
 def gradient(
     activations: Activations,
     images: Float[Tensor, "n 3 H W"],
@@ -24,7 +37,7 @@ def gradient(
     positions: Int64[Tensor, "n 2"],
     rule: AbstractContextManager[Any] | None = None,
 ) -> Float[Tensor, "n 3 H W"]:
-    """The gradient of each image's activation; ``rule`` says how rectifiers propagate it, if not as they do."""
+    """Return the gradient of each image's activation. Rectifiers propagate it by ``rule``, or as they are."""
     images = differentiable(images, activations)
     return activations.gradient(activations_at(activations, images, units, positions, rule).sum(), images)
 
@@ -35,9 +48,9 @@ def guided(
     units: Int64[Tensor, "n"],
     positions: Int64[Tensor, "n 2"],
 ) -> Float[Tensor, "n 3 H W"]:
-    """Guided backpropagation (Springenberg et al. 2015): rectifiers let positive signals through alone.
+    """Return the gradient by guided backpropagation (Springenberg et al. 2015): rectifiers pass positive signals alone.
 
-    In deep layers it shows what is in the image at the position more than which unit was asked (Nie et al. 2018).
+    In deep layers the result depends more on the image than on the unit (Nie et al. 2018).
     """
     return gradient(activations, images, units, positions, rules.guided())
 
@@ -47,24 +60,21 @@ def smoothed(
     images: Float[Tensor, "n 3 H W"],
     units: Int64[Tensor, "n"],
     positions: Int64[Tensor, "n 2"],
-    *,
-    samples: int = 50,
-    noise: float = 0.15,
-    seed: int = 0,
+    noise: Noise = _NOISE,
 ) -> Float[Tensor, "n 3 H W"]:
-    """The mean gradient at ``samples`` noisy copies of each image (SmoothGrad, Smilkov et al. 2017).
+    """Return the mean gradient of noisy copies of each image (SmoothGrad, Smilkov et al. 2017).
 
-    ``noise`` is the standard deviation as a fraction of the range of pixels. The noise is the same for all images, and
-    on all devices: a picture depends on the seed, but not on what else is in the batch. (captum's noise does, and comes
-    from the global generator.)
+    All images get the same noise, on all
+    devices, so that a picture depends on the seed, but not on the rest of the batch. (captum's noise depends on the
+    batch, and comes from the global generator.)
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(noise.seed)
     images = images.to(activations.device)
     total = torch.zeros_like(images)
-    for _ in range(samples):
-        added = noise * torch.randn(images.shape[1:], generator=generator)
+    for _ in range(noise.samples):
+        added = noise.deviation * torch.randn(images.shape[1:], generator=generator)
         total += gradient(activations, images + added.to(images.device), units, positions)
-    return total / samples
+    return total / noise.samples
 
 
 def integrated(
@@ -75,9 +85,9 @@ def integrated(
     *,
     steps: int = 50,
 ) -> Float[Tensor, "n 3 H W"]:
-    """Integrated Gradients (Sundararajan et al. 2017) from black to each image, by Gauss and Legendre's quadrature.
+    """Return integrated gradients (Sundararajan et al. 2017) from black to each image, by Gauss-Legendre quadrature.
 
-    They add up, but for the error of ``steps``, to the activation on the image less that on the black one.
+    Their sum is the activation on the image less the activation on black, up to the error of ``steps``.
     """
     from captum.attr import IntegratedGradients  # takes a second to import
 

@@ -1,4 +1,4 @@
-"""Units by their numbers, and one unit's activation at one position of each image."""
+"""Units by number, and the activation of one unit per image at one position."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -14,7 +14,7 @@ from netdissect.types import NetdissectError
 
 
 def check_units(view: BasisView, units: Sequence[int]) -> None:
-    """Raises ``NetdissectError`` for a unit that the view has not, and for none at all."""
+    """Raise ``NetdissectError`` for a unit that the view lacks, and for an empty list."""
     if not units:
         raise NetdissectError(f"no unit of layer {view.name} is named")
     for unit in units:
@@ -29,14 +29,14 @@ def activations_at(
     positions: Int64[Tensor, "n 2"],
     rule: AbstractContextManager[Any] | None = None,
 ) -> Float[Tensor, "n"]:
-    """Of each image the activation of its own unit at its own position (row, column); a vector's is (0, 0).
+    """Return the activation of each image's unit at its position (row, column), which is (0, 0) for a vector.
 
-    Raises ``NetdissectError`` for a unit or a position that is not there.
+    Raises ``NetdissectError`` for an unknown unit or position.
     """
     shape = (*activations.view.shape, 1, 1)[:3]
     indices = torch.cat([units[:, None], positions], dim=1).to(activations.device)
     for index in indices.tolist():
-        if not all(0 <= place < size for place, size in zip(index, shape, strict=True)):
+        if not all(0 <= number < size for number, size in zip(index, shape, strict=True)):
             unit, *position = index
             raise NetdissectError(
                 f"layer {activations.name} has no unit {unit} at position {tuple(position)}: its maps are {shape}"
@@ -46,5 +46,5 @@ def activations_at(
 
 
 def differentiable(images: Float[Tensor, "n 3 H W"], activations: Activations) -> Float[Tensor, "n 3 H W"]:
-    """A copy of the images, on the device of ``activations``, that gradients lead to."""
+    """Return a copy of the images, on the device of ``activations``, that gradients lead to."""
     return images.detach().to(activations.device, copy=True).requires_grad_()

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from netdissect.experiments.rotation.curves import Curve, rotation_curves
 from netdissect.experiments.rotation.plot import draw_categories, draw_curve
-from netdissect.pages.page import write_page
-from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table, UnitCard
+from netdissect.pages.cards import UnitCard
+from netdissect.pages.page import Page, write_page
+from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table
 from netdissect.results import Result
 from netdissect.types import OnProgress, no_progress
 
@@ -18,8 +19,7 @@ def write_rotation_page(result: Result, out: Path, *, on_progress: OnProgress = 
     curves = rotation_curves(result)
     settings, data = result.description.settings, result.description.data
     assert settings is not None  # only a table has none
-    return write_page(
-        out,
+    page = Page(
         f"{result.name}: rotation",
         [_section(result, curve, place) for place, curve in enumerate(curves)],
         facts=[
@@ -29,8 +29,8 @@ def write_rotation_page(result: Result, out: Path, *, on_progress: OnProgress = 
             ("IoU cut", f"{settings.iou_threshold:g}"),
         ],
         data={"name": result.name, "layers": [curve.plain() for curve in curves]},
-        on_progress=on_progress,
     )
+    return write_page(page, out, on_progress=on_progress)
 
 
 def _section(result: Result, curve: Curve, place: int) -> Section:

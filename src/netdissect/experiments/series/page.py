@@ -10,8 +10,9 @@ import pandas as pd
 from netdissect.compare.alignment import plain_rows
 from netdissect.experiments.series.data import SeriesData
 from netdissect.experiments.series.plot import plot_unique, plot_units, spread
-from netdissect.pages.page import write_page
-from netdissect.pages.sections import Drawing, Gallery, Section, Table, UnitCard
+from netdissect.pages.cards import UnitCard
+from netdissect.pages.page import Page, write_page
+from netdissect.pages.sections import Drawing, Gallery, Section, Table
 from netdissect.results import Result
 from netdissect.types import OnProgress
 
@@ -40,7 +41,7 @@ def write_series_page(series: SeriesData, out: str | Path, on_progress: OnProgre
     data = series.summary() | {"units": {layer: plain_rows(series.units(layer)) for layer in series.layers}}
     title = f"{series.name}: units through training"
     notes = [f"at step {series.steps[-1]:,}: {note}" for note in last.notes]
-    return write_page(out, title, sections, notes=notes, facts=facts, data=data, on_progress=on_progress)
+    return write_page(Page(title, sections, notes, facts, data), out, on_progress=on_progress)
 
 
 def _sections(series: SeriesData, layer: str, place: int, shown: dict[int, Result]) -> list[Section]:
