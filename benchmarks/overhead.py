@@ -65,7 +65,7 @@ def dissection_seconds(model: nn.Module, layers: tuple[str, ...], data: ConceptD
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         result = dissect(model, layers, data, batch_size=BATCH_SIZE, out=Path(folder) / "run", progress=False)
-        return {"whole": time.perf_counter() - begun, **result.about["timings"]}
+        return {"whole": time.perf_counter() - begun, **result.description.timings}
 
 
 def measure_case(name: str, spec: str, data: ConceptDataset, repeats: int) -> dict[str, object]:

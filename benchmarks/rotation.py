@@ -44,7 +44,7 @@ def measure_layer(layer: str, images: int, times: int) -> dict[str, object]:
         "seconds_plain": round(plain, 1),
         "seconds_rotated": round(rotated, 1),
         "ratio": round(ratio, 2),
-        "timings": result.about["timings"],
+        "timings": result.description.timings,
         "unique": {
             f"{amount:g}": {"values": of_amount.values, "mean": round(of_amount.mean, 1)}
             for amount in curve.amounts

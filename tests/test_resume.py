@@ -16,10 +16,10 @@ from netdissect.measure import count
 from netdissect.types import BadSampleError
 from tests import reference
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
+from tests.results.flat import differing
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.05, "batch_size": 4}
 CONCEPTS = (Concept(1, "one", "object"), Concept(3, "three", "part"))
-FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "concept_images", "top_image", "top_maps", "peaks")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def every_batch_is_a_chunk(monkeypatch):
 
 
 def same(one, other):
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in (*FIELDS, "histogram", "low"))
+    return not differing(one, other)
 
 
 @pytest.mark.parametrize("at", [1, 2, 5, 11])
@@ -124,7 +124,7 @@ def test_a_network_built_in_another_way_is_another_run(data, tmp_path):
     """Though its weights are the same."""
     spec, options = f"{__file__}:strided", {**OPTIONS, "out": tmp_path / "run"}
     dissect(load_model(spec), "0", data, **options)
-    assert dissect(load_model(spec), "0", data, resume=True, **options).about["model"]["arguments"] == {}
+    assert dissect(load_model(spec), "0", data, resume=True, **options).description.network.arguments == {}
     with pytest.raises(NetdissectError, match=r"model arguments is {}, here {'dilation': '2'}"):
         dissect(load_model(spec, arguments={"dilation": 2}), "0", data, resume=True, **options)
 
@@ -191,9 +191,9 @@ def test_kept_activations_give_smaller_quantiles_without_the_network(data, maps,
     for quantile in (0.05, 0.02, 0.001):
         expected = dissect(Recall(maps), "maps", data, **(OPTIONS | {"quantile": quantile}))["maps"]
         found = count(kept, Concepts(kept.concepts, kept.label_shape), quantile=quantile)["maps"]
-        assert torch.equal(found.thresholds, torch.from_numpy(expected.thresholds))
-        assert torch.equal(found.tally.intersection, torch.from_numpy(expected.intersection))
-        assert torch.equal(found.tally.unit_area, torch.from_numpy(expected.unit_area))
+        assert torch.equal(found.thresholds, torch.from_numpy(expected.activations.thresholds))
+        assert torch.equal(found.tally.intersection, torch.from_numpy(expected.counts.intersection))
+        assert torch.equal(found.tally.unit_area, torch.from_numpy(expected.counts.unit_area))
     with pytest.raises(NetdissectError, match=r"quantiles of up to 0\.05; 0\.1 needs a new run"):
         kept.thresholds("maps", 0.1)
     with pytest.raises(NetdissectError, match="no layer 'none'"):
@@ -239,7 +239,7 @@ def test_damaged_activations_are_refused(data, maps, tmp_path):
         file.write_bytes(file.read_bytes()[:-5])
         with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
             KeptActivations(folder)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 5
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 6
 
 
 class Unreadable(MemoryDataset):
@@ -265,8 +265,8 @@ def test_images_left_out_are_remembered_where_only_counting_is_left(data, maps, 
             dissect(Recall(maps), "maps", data, out=tmp_path / "run", **options)
     result = dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, **options)
     assert same(result["maps"], whole["maps"])
-    assert result.about["data"] == whole.about["data"]
-    assert result.about["data"]["skipped"] == ["image 3 is broken", "image 17 is broken"]
+    assert result.description.data == whole.description.data
+    assert result.description.data.skipped == ("image 3 is broken", "image 17 is broken")
     assert result.notes == whole.notes
 
 

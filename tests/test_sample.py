@@ -54,8 +54,8 @@ def test_peaks_of_the_sample_are_kept(batch_size, data, maps, tmp_path, monkeypa
     layers = dissect(Recall(maps, maps[:, :2]), ["maps", "maps1"], data, out=out, seed=batch_size, **options).layers
     for layer, units in (("maps", 6), ("maps1", 2)):
         for result in (layers[layer], Result.load(out)[layer]):
-            assert result.sample == tuple(f"image {index}" for index in expected)
-            assert np.array_equal(result.peaks, maps[expected, :units].max(axis=(2, 3)))
+            assert result.sample.image_names == tuple(f"image {index}" for index in expected)
+            assert np.array_equal(result.sample.peaks, maps[expected, :units].max(axis=(2, 3)))
     assert KeptActivations(out / "activations").sample.tolist() == expected
 
 

@@ -10,13 +10,12 @@ import torchvision
 from torch import nn
 
 from netdissect import dissect, open_dataset
-from netdissect.engine.field import Field
 from netdissect.engine.mask import alignment_of, unit_masks
 from tests import reference
+from tests.results.flat import differing
 from tests.shared import SHARED, needs_shared
 
 IMAGES, QUANTILE, SIZE = 40, 0.02, 112
-FIELDS = ("thresholds", "intersection", "unit_area", "concept_area", "top_image", "top_activation", "top_maps")
 
 
 def mobilenet():
@@ -83,7 +82,7 @@ def test_one_pass_equals_two(name, held, monkeypatch):
     result = dissect(recorder, names, data, size=SIZE, quantile=QUANTILE, batch_size=8, seed=5, progress=False)
     order = np.random.default_rng(5).permutation(IMAGES)
     for layer in names:
-        field = Field.from_plain(result.about["layers"][layer]["field"])
+        field = result.description.layers[layer].field
         align = alignment_of("receptive", field, (SIZE, SIZE))
         of_batches = torch.cat(
             recorder.maps[layer][2:]
@@ -92,13 +91,13 @@ def test_one_pass_equals_two(name, held, monkeypatch):
         maps[torch.from_numpy(order)] = of_batches
         found, labels = result[layer], [data.labels(index) for index in range(IMAGES)]
         thresholds, intersection, concept_area = two_passes(maps, labels, found.concepts, QUANTILE, align)
-        assert np.array_equal(found.thresholds, thresholds)
-        assert np.array_equal(found.intersection, intersection)
-        assert np.array_equal(found.concept_area, concept_area)
+        assert np.array_equal(found.activations.thresholds, thresholds)
+        assert np.array_equal(found.counts.intersection, intersection)
+        assert np.array_equal(found.counts.concept_area, concept_area)
         assert intersection.any()
-        rank, unit = np.meshgrid(range(found.top_image.shape[1]), range(len(thresholds)))
-        assert np.array_equal(found.top_maps, maps.numpy()[found.top_image[unit, rank], unit])
-        assert np.array_equal(found.histogram.sum(axis=1), np.full(len(thresholds), maps[:, 0].numel()))
+        rank, unit = np.meshgrid(range(found.top.image.shape[1]), range(len(thresholds)))
+        assert np.array_equal(found.top.maps, maps.numpy()[found.top.image[unit, rank], unit])
+        assert np.array_equal(found.activations.histogram.sum(axis=1), np.full(len(thresholds), maps[:, 0].numel()))
 
 
 @needs_shared
@@ -110,8 +109,7 @@ def test_counts_do_not_depend_on_the_workers():
         for workers in (0, 1, 4)
     ]
     for other in results[1:]:
-        for field in FIELDS:
-            assert np.array_equal(getattr(results[0]["features.4"], field), getattr(other["features.4"], field)), field
+        assert differing(results[0]["features.4"], other["features.4"]) == []
 
 
 @needs_shared
@@ -121,8 +119,7 @@ def test_the_order_of_images_does_not_matter_but_to_rounding_within_the_network(
     network = alexnet()
     options = {"size": SIZE, "quantile": QUANTILE, "batch_size": 1, "progress": False}
     one, other = (dissect(network, "features.4", data, seed=seed, **options)["features.4"] for seed in (0, 1))
-    for field in FIELDS:
-        assert np.array_equal(getattr(one, field), getattr(other, field)), field
+    assert differing(one, other) == []
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -141,6 +138,6 @@ def test_the_precision_is_stated_and_used(precision):
 
     torch.manual_seed(0)
     result = dissect(Network(), "maps", size=32, limit=8, quantile=0.1, precision=precision, progress=False)
-    assert result.about["options"]["precision"] == precision
+    assert result.description.settings.precision == precision
     assert set(seen[2:]) == {getattr(torch, precision)}  # what comes before the batches is in full precision
-    assert result["maps"].thresholds.dtype == np.float32
+    assert result["maps"].activations.thresholds.dtype == np.float32

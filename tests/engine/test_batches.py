@@ -118,11 +118,9 @@ def test_through_dissect():
             model = nn.Sequential(nn.Identity())
             options = {"channels": channels, "value_range": value_range, "mean": 0.0, "std": 1.0, "size": (6, 9)}
             result = dissect(model, "0", Pictures(images), quantile=0.3, progress=False, **options)
-            assert {key: result.about["options"][key] for key in ("channels", "value_range")} == {
-                "channels": channels,
-                "value_range": value_range,
-            }
-            thresholds[channels, value_range] = result["0"].thresholds
+            settings = result.description.settings
+            assert (settings.channels, settings.value_range) == (channels, value_range)
+            thresholds[channels, value_range] = result["0"].activations.thresholds
     rgb = thresholds["rgb", 255]
     pixels = np.stack([np.array(image.convert("RGB")) for image in images]).reshape(-1, 3)
     rank = int(0.3 * len(pixels))

@@ -215,7 +215,7 @@ def test_the_command(tmp_path, monkeypatch, run):
     for step in (2, 10):
         shown = [*sums.loc[step, ["unique_by_category", "detectors_by_label", "unique_by_label"]]]
         assert re.search(rf"^ *{step} .* {' +'.join(map(str, shown))} *$", out, re.MULTILINE)
-    assert Result.load(tmp_path / "series" / step_folder(10)).about["model"]["weights"] == "net_10.pt"
+    assert Result.load(tmp_path / "series" / step_folder(10)).description.network.weights == "net_10.pt"
     status, out, _ = run(*command, "--out", "series", "--resume", "--json")
     assert status == 0 and json.loads(out) == series.summary()
     for arguments, said in (

@@ -94,9 +94,9 @@ def test_masks_are_those_of_the_engine(visit, two_runs, two_runs_report):
                 told.push((await unitDetails(1, unit, 32)).shots.map((shot) => litRuns(shot.mask)));
             return told;
         }""")
-    maps = torch.from_numpy(layer.top_maps)
+    maps = torch.from_numpy(layer.top.maps)
     for unit in range(50):
-        levels = torch.full((6,), float(layer.thresholds[unit]))
+        levels = torch.full((6,), float(layer.activations.thresholds[unit]))
         masks = unit_masks(maps[unit], levels, (10, 15), STRETCH).numpy()
         for rank in range(6):
             drawn = np.zeros(150, dtype=bool)
@@ -259,10 +259,12 @@ def test_a_units_own_view(visit, two_runs, two_runs_report):
         best = []
         for category in layer.categories:
             columns = [n for n, concept in enumerate(layer.concepts) if concept.category == category]
-            order = sorted(columns, key=lambda column: -layer.iou[first, column])[:5]
-            best += [(layer.concepts[n].name, f"{layer.iou[first, n]:.3f}") for n in order if layer.iou[first, n] > 0]
+            order = sorted(columns, key=lambda column: -layer.scores[first, column])[:5]
+            best += [
+                (layer.concepts[n].name, f"{layer.scores[first, n]:.3f}") for n in order if layer.scores[first, n] > 0
+            ]
         assert told == best
-        peak = np.unravel_index(layer.top_maps[first, 0].argmax(), (5, 7))
+        peak = np.unravel_index(layer.top.maps[first, 0].argmax(), (5, 7))
         assert f"at {peak[0]}, {peak[1]}" in page.locator(f"{dialog} figcaption").first.inner_text()
         place = page.locator(f"{dialog} .peak").first.get_attribute("style")
         top, left = (float(number) for number in re.findall(r"[\d.]+", place))
@@ -490,7 +492,7 @@ def test_the_list_of_concepts(visit, two_runs, two_runs_report):
         assert len(names()) == 15
         page.get_by_role("button", name="Label pixels").click()
         area = dict(
-            zip((c.name for c in two_runs[0]["early"].concepts), two_runs[0]["early"].concept_area, strict=True)
+            zip((c.name for c in two_runs[0]["early"].concepts), two_runs[0]["early"].counts.concept_area, strict=True)
         )
         assert names() == sorted(names(), key=lambda name: -area[name])
         page.get_by_role("button", name="Label pixels").click()

@@ -75,7 +75,7 @@ class Network:
         ]
         if layer is None or not columns:
             return None
-        best = layer.iou[:, columns].max(axis=1)
+        best = layer.scores[:, columns].max(axis=1)
         unit = int(best.argmax())
         return (unit, float(best[unit])) if best[unit] > 0 else None
 

@@ -18,7 +18,7 @@ from netdissect.options import choose_precision
 from netdissect.pipeline.bases import Chosen, read_components, sha256_of, with_components, write_components
 from netdissect.pipeline.pictures import shown_images
 from netdissect.progress import Clock, progress_bar
-from netdissect.results import LayerResult, Result
+from netdissect.results import Activations, Counts, LayerResult, LayerTopImages, Result, Sample
 from netdissect.results.description import check_same_plan
 from netdissect.results.formats import description_from_format_5
 from netdissect.types import NetdissectError, OnProgress, plain_text
@@ -190,27 +190,29 @@ def _layer_result(
     tally, top, histogram = measured.tally, measured.top, measured.histogram
     taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
     bin_start, bin_width, counts = histogram.merged(HISTOGRAM_BINS)
-    arrays: dict[str, Any] = {
-        "thresholds": measured.thresholds,
-        "intersection": tally.intersection,
-        "unit_area": tally.unit_area,
-        "concept_area": tally.concept_area,
-        "concept_images": tally.concept_images,
-        "top_image": top.image[:, :taken],
-        "top_activation": top.activation[:, :taken],
-        "top_maps": measured.top_maps[:, :taken],
-        "histogram": counts,
-        "bin_start": bin_start,
-        "bin_width": bin_width,
-        "low": histogram.low,
-        "high": histogram.high,
-        "peaks": measured.peaks,
-    }
     return LayerResult(
         layer=layer,
-        concepts=concepts.concepts,
+        counts=Counts(
+            concepts.concepts,
+            tally.intersection.cpu().numpy(),
+            tally.unit_area.cpu().numpy(),
+            tally.concept_area.cpu().numpy(),
+            tally.concept_images.cpu().numpy(),
+        ),
         quantile=quantile,
         iou_threshold=iou_threshold,
-        sample=sample,
-        **{name: tensor.cpu().numpy() for name, tensor in arrays.items()},
+        activations=Activations(
+            measured.thresholds.cpu().numpy(),
+            counts.cpu().numpy(),
+            bin_start.cpu().numpy(),
+            bin_width.cpu().numpy(),
+            histogram.low.cpu().numpy(),
+            histogram.high.cpu().numpy(),
+        ),
+        top=LayerTopImages(
+            top.image[:, :taken].cpu().numpy(),
+            top.activation[:, :taken].cpu().numpy(),
+            measured.top_maps[:, :taken].cpu().numpy(),
+        ),
+        sample=Sample(sample, measured.peaks.cpu().numpy()),
     )

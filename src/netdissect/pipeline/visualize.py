@@ -41,7 +41,7 @@ def visualize(
     progress: bool = True,
     **options: Any,
 ) -> Result:
-    """Looks at units of ``layers`` of ``model`` as ``looks`` say: ``result[layer].visualizations`` are the pictures.
+    """Looks at units of ``layers`` of ``model`` as ``looks`` say: ``result[layer].visualized`` are the pictures.
 
     ``looks`` may be methods alone, for the units whose label passes the cut. What units are called, and which images
     excite them, is found by dissecting the layers on ``data``, with the ``options`` of ``dissect``; or in ``run``, a
@@ -99,9 +99,7 @@ def _of_run(
     assert settings.channels is not None and settings.value_range is not None
     loaded = open_model(model, settings.seed)
     if weights_hash(loaded.model) != description.network.weights_sha256:
-        raise NetdissectError(
-            f"run {result.name}: is of another network, {description.network.name}, or other weights"
-        )
+        raise NetdissectError(f"run {result.name}: is of another network, {description.network.name}, or other weights")
     if looks.images > settings.top_images:
         raise NetdissectError(f"run {result.name}: has {settings.top_images} images of a unit, not {looks.images}")
     preprocess = Preprocess(settings.size, settings.mean, settings.std, settings.channels, settings.value_range)

@@ -63,7 +63,7 @@ def alignment_sections(before: Result, after: Result, alignment: Alignment, *, f
             _left_over(alignment),
         ),
     ]
-    if before[alignment.before].top_image.size or after[alignment.after].top_image.size:
+    if before[alignment.before].top is not None or after[alignment.after].top is not None:
         sections.append(Section(f"Units of {layers} side by side", [_gallery(before, after, alignment, names)]))
     return sections
 

@@ -61,12 +61,12 @@ def _once_per_dataset(
 
 
 def _counts(named: NamedLayer, result: Result, names: Names) -> dict[int, dict[str, Any]]:
-    """By concept, in how many images and on how many label pixels of the layer's dataset it is, unless a table."""
-    if result.is_table:
-        return {}
+    """By concept, in how many images and on how many label pixels of the layer's dataset it is, where that is known."""
     layer, data = named.layer, result.description.data
-    every = (data.images or 0) * int(np.prod(data.label_shape))
-    areas, images = layer.concept_area.tolist(), layer.concept_images.tolist()
+    every = data.images * int(np.prod(data.label_shape))
+    if layer.counts.concept_images is None or data.images is None:
+        return {}
+    areas, images = layer.counts.concept_area.tolist(), layer.counts.concept_images.tolist()
     return {
         place: {
             "dataset": data.name,

@@ -164,7 +164,8 @@ class _Cards:
         units: dict[tuple[int, str], dict[int, None]] = {}
         for card in cards:
             run = self._run_of[id(card.result)]
-            wanted[run].update(card.result[card.layer].top_image[card.unit, :_SHOTS].tolist())
+            top = card.result[card.layer].top
+            wanted[run].update([] if top is None else top.image[card.unit, :_SHOTS].tolist())
             units.setdefault((run, card.layer), {})[card.unit] = None
         pictures = Pictures(self._results, wanted)
         stored = write_images(stage, pictures, on_progress) if pictures.images else []

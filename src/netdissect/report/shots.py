@@ -17,16 +17,18 @@ class TopShots:
     """The top images of the units of one layer of ``result``."""
 
     def __init__(self, result: Result, layer: LayerResult) -> None:
-        self.layer = layer
-        if not layer.top_image.shape[1]:  # a table alone
+        self._top = layer.top
+        if layer.top is None or layer.activations is None:  # a table alone
+            self._top = None
             return
+        self._thresholds = layer.activations.thresholds
         description = result.description
         assert description.settings is not None and description.settings.size is not None  # only a table has none
         known, size = description.layers[layer.layer], description.settings.size
         height, width = description.data.label_shape
         self._shape = (height, width)
         self._align = alignment_of(known.align, known.field, size)
-        self._centres = _centres(layer, known.field if known.align == "receptive" else None, size)
+        self._centres = _centres(layer.top.maps.shape[2:], known.field if known.align == "receptive" else None, size)
 
     def of(
         self, units: Sequence[int], shown: Mapping[int, dict[str, Any]], most: int | None = None
@@ -36,21 +38,21 @@ class TopShots:
         Added to that: activation, mask (see ``engine.encoding``) and the share that is ``lit``; ``position``, row and
         column of the highest value, and ``peak``, where that is on the image, from 0 to 1 down and across.
         """
-        layer, chosen = self.layer, list(units)
-        count = layer.top_image[:, :most].shape[1]
-        if not count or not chosen:
+        top, chosen = self._top, list(units)
+        if top is None or not chosen:
             return [[] for _ in chosen]
-        maps = torch.from_numpy(layer.top_maps[chosen, :count]).flatten(0, 1)
-        levels = torch.from_numpy(layer.thresholds[chosen]).repeat_interleave(count)
+        count = top.image[:, :most].shape[1]
+        maps = torch.from_numpy(top.maps[chosen, :count]).flatten(0, 1)
+        levels = torch.from_numpy(self._thresholds[chosen]).repeat_interleave(count)
         masks = unit_masks(maps, levels, self._shape, self._align).numpy()
         lit = masks.mean(axis=(1, 2)).reshape(-1, count)
         texts = encode_masks(masks)
-        rows, columns = np.moveaxis(layer.top_positions[chosen, :count], 2, 0)
+        rows, columns = np.moveaxis(top.positions[chosen, :count], 2, 0)
         return [
             [
                 {
-                    **shown[int(layer.top_image[unit, rank])],
-                    "activation": short(layer.top_activation[unit, rank]),
+                    **shown[int(top.image[unit, rank])],
+                    "activation": short(top.activation[unit, rank]),
                     "lit": short(lit[place, rank]),
                     "mask": texts[place * count + rank],
                     "position": [int(rows[place, rank]), int(columns[place, rank])],
@@ -66,11 +68,11 @@ class TopShots:
 
 
 def _centres(
-    layer: LayerResult, field: Field | None, size: tuple[int, int]
+    grid: tuple[int, ...], field: Field | None, size: tuple[int, int]
 ) -> tuple[Float[np.ndarray, " h"], Float[np.ndarray, " w"]]:
     """Where rows and columns of maps lie on images, from 0 to 1: at the centres of their fields, or stretched."""
     if field is None:
-        rows, columns = ((np.arange(length) + 0.5) / length for length in layer.top_maps.shape[2:])
+        rows, columns = ((np.arange(length) + 0.5) / length for length in grid)
     else:
         rows, columns = (
             (np.asarray(axis) + 0.5) / pixels for axis, pixels in zip((field.rows, field.columns), size, strict=True)

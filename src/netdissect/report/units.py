@@ -49,12 +49,12 @@ def _best_concepts(layer: LayerResult, unit: int, places: Int64[np.ndarray, " c"
     best = []
     for category in layer.categories:
         columns = np.array([column for column, one in enumerate(layer.concepts) if one.category == category])
-        order = columns[np.argsort(-layer.iou[unit, columns], kind="stable")[:CONCEPTS_PER_CATEGORY]]
+        order = columns[np.argsort(-layer.scores[unit, columns], kind="stable")[:CONCEPTS_PER_CATEGORY]]
         best.append(
             [
-                [int(places[column]), short(layer.iou[unit, column]), short(layer.ceiling[unit, column])]
+                [int(places[column]), short(layer.scores[unit, column]), short(layer.ceilings[unit, column])]
                 for column in order
-                if layer.iou[unit, column] > 0
+                if layer.scores[unit, column] > 0
             ]
         )
     return best
@@ -62,17 +62,20 @@ def _best_concepts(layer: LayerResult, unit: int, places: Int64[np.ndarray, " c"
 
 def _activations(layer: LayerResult, unit: int) -> dict[str, Any] | None:
     """The histogram of the unit's activations, without the empty bins at its ends; None where none are known."""
-    counts = layer.histogram[unit]
+    activations = layer.activations
+    if activations is None:
+        return None
+    counts = activations.histogram[unit]
     filled = np.flatnonzero(counts)
     if not len(filled):
         return None
     first, last = int(filled[0]), int(filled[-1])
-    width = float(layer.bin_width[unit])
+    width = float(activations.bin_width[unit])
     return {
-        "threshold": short(layer.thresholds[unit]),
-        "low": short(layer.low[unit]),
-        "high": short(layer.high[unit]),
-        "start": float(layer.bin_start[unit]) + first * width,
+        "threshold": short(activations.thresholds[unit]),
+        "low": short(activations.low[unit]),
+        "high": short(activations.high[unit]),
+        "start": float(activations.bin_start[unit]) + first * width,
         "width": width,
         "counts": counts[first : last + 1].tolist(),
     }

@@ -84,14 +84,15 @@ def plain_visualizations(result: Result) -> dict[str, Any]:
 
 
 def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
-    pictures, label = layer.visualized[unit], _label(layer, unit)
+    pictures, label, top = layer.visualized[unit], _label(layer, unit), layer.top
+    assert top is not None  # pictures are made of a run that has top images
     made = [one.activation for one in pictures if one.method == "inceptionism" and isfinite(one.activation)]
     return {
         "layer": layer.layer,
         "unit": unit,
         "label": label,
         "iou": None if label is None else float(layer.labels_by_unit["iou"][unit]),
-        "highest": float(layer.top_activation[unit, 0]),
+        "highest": float(top.activation[unit, 0]),
         "made": max(made, default=None),
         "pictures": [
             {

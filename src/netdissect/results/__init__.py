@@ -3,6 +3,7 @@
 from netdissect.results.colors import category_colors
 from netdissect.results.export import table_files, write_table
 from netdissect.results.layer import LayerResult
+from netdissect.results.parts import Activations, Counts, LayerTopImages, Pictures, Sample
 from netdissect.results.published import PublishedNetwork, published_networks
 from netdissect.results.run import ConceptExample, Result, ShownImage, check_free
 from netdissect.results.table import open_result, read_table
@@ -10,10 +11,15 @@ from netdissect.results.visualization import METHODS, Visualization
 
 __all__ = [
     "METHODS",
+    "Activations",
     "ConceptExample",
+    "Counts",
     "LayerResult",
+    "LayerTopImages",
+    "Pictures",
     "PublishedNetwork",
     "Result",
+    "Sample",
     "ShownImage",
     "Visualization",
     "category_colors",

@@ -1,16 +1,13 @@
 """Results drawn with matplotlib."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from netdissect.results.colors import category_colors
-
-if TYPE_CHECKING:
-    from netdissect.results.layer import LayerResult
 
 #: Inches a bar takes.
 _BAR_WIDTH = 0.24
@@ -22,7 +19,28 @@ _MOST_BARS = 150
 _LONGEST_NAME = 28
 
 
-def plot_layers(layers: "Sequence[LayerResult]") -> list[Axes]:
+@runtime_checkable
+class CountedLayer(Protocol):
+    """A layer with its detectors counted, as far as a figure needs it."""
+
+    @property
+    def layer(self) -> str: ...
+
+    @property
+    def iou_threshold(self) -> float: ...
+
+    @property
+    def score_title(self) -> str: ...
+
+    @property
+    def categories(self) -> tuple[str, ...]: ...
+
+    def detectors_per_concept(self) -> Mapping[str, Mapping[str, int]]: ...
+
+    def summary(self) -> Mapping[str, Any]: ...
+
+
+def plot_layers(layers: Sequence[CountedLayer]) -> list[Axes]:
     """The detectors of each layer, one below the other in a new figure."""
     groups = [layer.detectors_per_concept() for layer in layers]
     most = max(len(of_layer) + sum(map(len, of_layer.values())) for of_layer in groups)
@@ -31,7 +49,7 @@ def plot_layers(layers: "Sequence[LayerResult]") -> list[Axes]:
     return [plot_detectors(layer, ax) for layer, ax in zip(layers, axes[:, 0], strict=True)]
 
 
-def plot_detectors(layer: "LayerResult", ax: Axes | None = None) -> Axes:
+def plot_detectors(layer: CountedLayer, ax: Axes | None = None) -> Axes:
     """A bar per concept, as high as its detectors by label are many, grouped and colored by category.
 
     Of more than ``_MOST_BARS`` those of the fewest detectors are left out, and counted.
@@ -55,7 +73,7 @@ def plot_detectors(layer: "LayerResult", ax: Axes | None = None) -> Axes:
     ax.set_xticks(places, [plain_label(name) for _, name, _ in shown], rotation=45, ha="right", rotation_mode="anchor")
     counts = layer.summary()["by_label"]
     ax.set_title(f"{plain_label(layer.layer)}: {counts['detectors']} detectors of {counts['unique']} concepts")
-    ax.set_ylabel(f"detectors (IoU > {layer.iou_threshold:g})")
+    ax.set_ylabel(f"detectors ({layer.score_title} > {layer.iou_threshold:g})")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0.01)

@@ -1,16 +1,18 @@
 """A run: the results of some layers, the images shown with them, how it was made; saved and loaded.
 
-RUN/run.json                format version, model, dataset, options, versions, timings
-RUN/<layer>/units.parquet   a row per unit and category
-RUN/<layer>/tally.npz       the raw counts
-RUN/<layer>/top.parquet     a row per unit and rank: image, activation, position
-RUN/<layer>/top.npz         the maps of those (unit, image) pairs, and each unit's histogram
-RUN/<layer>/peaks.npz       the units' maximal responses to a sample of the images, and the names of these
-RUN/<layer>/visualizations.parquet   pictures of what units look for, if asked for
-RUN/examples.parquet        a row per concept and image that shows it: where in the image
-RUN/images/                 the images shown, each once, small
-RUN/report/, rotation/      its report, and the page of its rotations: others write these
-RUN/activations/            what was kept of activations
+RUN/run.json                    format version, description (network, data, layers, settings ...), concepts
+RUN/<layer>/units.parquet       a row per unit and category; follows from the counts
+RUN/<layer>/counts.npz          the raw counts
+RUN/<layer>/activations.npz     thresholds, histograms, extremes
+RUN/<layer>/top.npz             top images: their indices, activations, maps
+RUN/<layer>/top.parquet         the same as a table, without the maps
+RUN/<layer>/sample.npz          the units' highest responses to a sample of the images
+RUN/<layer>/pictures.parquet    pictures of what units look for
+RUN/images.parquet              the index and the name of each image shown
+RUN/images/                     the images shown, each once, small
+RUN/examples.parquet            a row per concept and image that shows it: its mask
+RUN/report/, rotation/          its report, and the page of its rotations: others write these
+RUN/activations/                the activations that were kept
 """
 
 import html
@@ -26,9 +28,15 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from netdissect.results.layer import LayerResult
 from netdissect.results.description import BasisDescription, RunDescription
-from netdissect.results.formats import description_from_format_5
+from netdissect.results.formats import (
+    FORMAT_VERSION,
+    check_version,
+    description_from_format_5,
+    image_names_from_format_5,
+    layer_from_format_5,
+)
+from netdissect.results.layer import LayerResult
 from netdissect.results.layer_files import load_layer, save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
 from netdissect.storage import check_place, staged
@@ -37,11 +45,8 @@ from netdissect.types import Concept, NetdissectError, one_line
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: The layout of a run on disk. A reader refuses another.
-FORMAT_VERSION = 5
-
-#: What else a run's directory has: no folder of a layer is called so.
-_OTHERS = ("images", "report", "rotation", "run.json", "examples.parquet", "activations")
+#: The other files and folders of a run: no folder of a layer is called so.
+_OTHERS = ("images", "report", "rotation", "run.json", "examples.parquet", "images.parquet", "activations")
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,9 @@ class ConceptExample:
     pixels: int
     mask: str = field(repr=False)
 
+
+#: The table of the images shown.
+_IMAGES = "images.parquet"
 
 _EXAMPLE_COLUMNS = [column.name for column in fields(ConceptExample)]
 
@@ -166,6 +174,9 @@ class Result:
             (stage / "images").mkdir()
             for index, image in self.images.items():
                 (stage / "images" / f"{index}.jpg").write_bytes(image.jpeg)
+            pd.DataFrame({"image": list(names), "image_name": list(names.values())}).to_parquet(
+                stage / _IMAGES, index=False
+            )
             rows = [asdict(example) for example in self.examples]
             pd.DataFrame(rows, columns=_EXAMPLE_COLUMNS).to_parquet(stage / "examples.parquet", index=False)
             (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
@@ -178,25 +189,20 @@ class Result:
     def load(cls, path: str | Path) -> "Result":
         """The run in the directory ``path``. Raises ``NetdissectError`` if it is none, or of another format version."""
         root = Path(path)
-        description = _read_description(root)
+        plain = _read_description(root)
         try:
-            concepts = tuple(
-                Concept(item["number"], item["name"], item["category"]) for item in description["concepts"]
-            )
-            layers, names = {}, {}
-            for item in description["layers"]:
-                layer, shown = load_layer(root / item["folder"], item, concepts)
-                layers[layer.layer] = layer
-                names.update(shown)
+            concepts = tuple(Concept(item["number"], item["name"], item["category"]) for item in plain["concepts"])
+            description, layers, names = (_load_6 if plain["format_version"] == 6 else _load_5)(root, plain, concepts)
             images = {
                 index: ShownImage(name, (root / "images" / f"{index}.jpg").read_bytes())
                 for index, name in names.items()
             }
             examples = _load_examples(root / "examples.parquet", {concept.number for concept in concepts}, set(images))
-            known = description_from_format_5(description["about"])
-            return cls(description["name"], layers, images, known, examples)
+        except NetdissectError:
+            raise
         except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise NetdissectError(f"{root}: the run is damaged: {type(error).__name__}: {one_line(error)}") from error
+        return cls(plain["name"], {layer.layer: layer for layer in layers}, images, description, examples)
 
     def _description(self) -> dict[str, Any]:
         first = next(iter(self.layers.values()))
@@ -210,6 +216,7 @@ class Result:
                     "units": layer.unit_count,
                     "quantile": layer.quantile,
                     "iou_threshold": layer.iou_threshold,
+                    "criterion": layer.criterion,
                     "out_of_reach": [concept.name for concept in layer.unreachable()],
                 }
                 for place, layer in enumerate(self.layers.values())
@@ -230,6 +237,25 @@ def folder_of(place: int, layer: str) -> str:
     folder = name[:120]
     taken = folder != name or folder.lower() in _OTHERS
     return f"{place}-{folder}" if taken else folder
+
+
+#: A run as it is read: its description, its layers, the names of its images by their index.
+_Loaded = tuple[RunDescription, list[LayerResult], dict[int, str]]
+
+
+def _load_6(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> _Loaded:
+    layers = [load_layer(root / item["folder"], item, concepts) for item in plain["layers"]]
+    table = pd.read_parquet(root / _IMAGES)
+    names = dict(zip(table["image"].tolist(), table["image_name"].tolist(), strict=True))
+    return RunDescription.from_plain(plain["description"]), layers, names
+
+
+def _load_5(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> _Loaded:
+    layers, names = [], {}
+    for item in plain["layers"]:
+        layers.append(layer_from_format_5(root / item["folder"], item, concepts))
+        names.update(image_names_from_format_5(root / item["folder"]))
+    return description_from_format_5(plain["about"]), layers, names
 
 
 def _load_examples(path: Path, concepts: set[int], images: set[int]) -> tuple[ConceptExample, ...]:
@@ -253,6 +279,5 @@ def _read_description(root: Path) -> dict[str, Any]:
         version = description["format_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
-    if version != FORMAT_VERSION:
-        raise NetdissectError(f"{path}: format version {version}; this netdissect reads version {FORMAT_VERSION}")
-    return description
+    check_version(path, version)
+    return dict(description)

@@ -18,6 +18,7 @@ import numpy as np
 
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from netdissect.results.layer import LayerResult
+from netdissect.results.parts import Counts
 from netdissect.results.published import PAPER_CUT, PAPER_DATASET, PAPER_LABELS, PAPER_QUANTILE, published_layer
 from netdissect.results.run import Result
 from netdissect.types import Concept, NetdissectError, nearest, one_line, sorted_categories
@@ -220,26 +221,13 @@ def _layer(entries: Sequence[_Entry], units: int, categories: Sequence[str], tol
         unit_area[entry.unit, categories.index(entry.category)] = entry.area
         if entry.concept:
             intersection[entry.unit, column[entry.concept]] = entry.intersection
-    nothing = np.zeros(units, dtype=np.float32)
-    return LayerResult(
-        layer=told["layer"],
-        concepts=tuple(Concept(key[1] or place + 1, key[2], key[0]) for place, key in enumerate(ordered)),
-        quantile=told["quantile"],
-        iou_threshold=told["iou_threshold"],
-        thresholds=np.full(units, np.nan, dtype=np.float32),
+    counts = Counts(
+        concepts=tuple(Concept(key[1] or index + 1, key[2], key[0]) for index, key in enumerate(ordered)),
         intersection=intersection,
         unit_area=unit_area,
         concept_area=np.array([key[3] for key in ordered], dtype=np.int64),
-        concept_images=np.zeros(len(ordered), dtype=np.int64),
-        top_image=np.zeros((units, 0), dtype=np.int64),
-        top_activation=np.zeros((units, 0), dtype=np.float32),
-        top_maps=np.zeros((units, 0, 1, 1), dtype=np.float32),
-        histogram=np.zeros((units, 1), dtype=np.int64),
-        bin_start=nothing,
-        bin_width=nothing,
-        low=nothing,
-        high=nothing,
     )
+    return LayerResult(told["layer"], counts, quantile=told["quantile"], iou_threshold=told["iou_threshold"])
 
 
 def open_result(path: str | Path) -> Result:

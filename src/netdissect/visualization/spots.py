@@ -42,7 +42,10 @@ class Spot:
 
 def top_spots(layer: LayerResult, unit: int, count: int) -> list[Spot]:
     """The ``count`` images that excite the unit most, the first first."""
-    of_unit = (values[unit, :count].tolist() for values in (layer.top_image, layer.top_activation, layer.top_positions))
+    top = layer.top
+    if top is None:
+        return []
+    of_unit = (values[unit, :count].tolist() for values in (top.image, top.activation, top.positions))
     return [
         Spot(unit, index, HIGHEST, f"no. {rank} of all images", activation, (row, column))
         for rank, (index, activation, (row, column)) in enumerate(zip(*of_unit, strict=True), start=1)
@@ -58,21 +61,21 @@ def level_spots(
     ``shown`` already. So, where there are few images, some are taken below the level, and it is left out if none lies
     near it, or if the unit is as silent there as anywhere.
     """
-    if layer.peaks is None:
+    if layer.sample is None:
         return []
-    peaks = layer.peaks[:, unit]
+    names, peaks = layer.sample.image_names, layer.sample.peaks[:, unit]
     order = np.argsort(-peaks, kind="stable")
     spots: list[Spot] = []
     taken: set[int | None] = {None, *shown}
     for level in LEVELS:
         above = len(order) * (1 - level / 100)
         near = order[math.floor(above + 1e-9) : math.floor(_NEAR * above + 1e-9) + 1]
-        free = (place for place in near if indices.get(layer.sample[place]) not in taken)
+        free = (place for place in near if indices.get(names[place]) not in taken)
         for place in islice(free, count):
             weaker = int((peaks < peaks[place]).sum())
             if not weaker:
                 break
-            index = indices[layer.sample[place]]
+            index = indices[names[place]]
             words = f"{100 * weaker / (len(order) - 1):.4g} % of other images excite it less"
             spots.append(Spot(unit, index, RANGE, words, float(peaks[place])))
             taken.add(index)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from netdissect.concepts.base import ConceptDataset
 from netdissect.engine.batches import Preprocess
 from netdissect.engine.view import View
-from netdissect.results import LayerResult, Visualization
+from netdissect.results import LayerResult, Pictures, Visualization
 from netdissect.types import OnProgress, no_progress, plain_text
 from netdissect.visualization.activations import Activations, activations_of
 from netdissect.visualization.crops import WHOLE, Box, Place, crop, marked, place_of, receptive_box
@@ -105,7 +105,8 @@ def visualized(
         for method in looks.methods if units else ():
             for visualization in ways[method](units):
                 made[visualization.unit].append(visualization)
-    return replace(layer, visualizations=tuple(one for of_unit in made.values() for one in of_unit))
+    pictures = tuple(picture for of_unit in made.values() for picture in of_unit)
+    return replace(layer, pictures=Pictures(pictures) if pictures else None)
 
 
 def _check_named(looks: VisualizationOptions, view: View) -> None:
@@ -153,7 +154,7 @@ class _Looker:
     def top(self, units: Sequence[int]) -> Iterator[Visualization]:
         """The images at the top, and some along the range, each with its receptive field framed, and that alone."""
         spots: list[Spot] = []
-        indices = named_indices(self.data, self.layer.sample)
+        indices = named_indices(self.data, () if self.layer.sample is None else self.layer.sample.image_names)
         for unit in units:
             highest = top_spots(self.layer, unit, self.looks.images)
             below = level_spots(self.layer, unit, indices, _IMAGES_OF_LEVEL, {spot.index for spot in highest})
@@ -251,7 +252,9 @@ class _Looker:
     def _made(
         self, unit: int, method: str, variant: str, words: str, pixels: Float[Tensor, "3 H W"], activation: float
     ) -> Visualization:
-        caption = f"{words}: {activation:.4g}; the images' highest is {self.layer.top_activation[unit, 0]:.4g}"
+        caption = f"{words}: {activation:.4g}"
+        if self.layer.top is not None:
+            caption += f"; the images' highest is {self.layer.top.activation[unit, 0]:.4g}"
         return Visualization(unit, method, variant, caption, activation, jpeg_of(shown(picture_of(pixels))))
 
     def _highest(self, unit: int, pixels: Float[Tensor, "3 H W"]) -> float:
