@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect import Concept, NetdissectError, Result
-from netdissect.results import ConceptExample, ShownImage, check_free
+from netdissect.results import ConceptExample, ShownImage, UnknownLayerError, check_free
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from tests.results.flat import PARTS, layer_from
 
@@ -168,6 +168,27 @@ def test_rare_concepts_out_of_reach_are_no_reason_for_a_larger_quantile():
     layer = layer_result([[5, 0, 1, 0]], [[500, 500, 500]], [400, 300, 2, 300])
     assert [concept.name for concept in layer.unreachable()] == ["car"]
     assert "--quantile" not in layer.notes()[0]
+
+
+def test_a_result_is_a_mapping(layer):
+    result = result_of(layer, dataclasses.replace(layer, layer="relu2"))
+    assert (len(result), list(result), "conv" in result, "conv2" in result) == (2, ["conv", "relu2"], True, False)
+    assert list(result.keys()) == ["conv", "relu2"]
+    assert dict(result.items()) == dict(result.layers) and list(result.values()) == list(result.layers.values())
+    assert result["conv"] is layer and result.get("nothing") is None
+    assert result == result and result != dataclasses.replace(result) and len({result}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [("relu", "; did you mean relu2? It has conv, relu2"), ("xyz", ": it has conv, relu2"), (3, ": it has")],
+)
+def test_an_unknown_layer(layer, name, rest):
+    result = result_of(layer, dataclasses.replace(layer, layer="relu2"))
+    with pytest.raises(UnknownLayerError) as caught:
+        result[name]
+    assert isinstance(caught.value, KeyError) and isinstance(caught.value, NetdissectError)
+    assert str(caught.value).startswith(f"a run has no layer {name}{rest}")
 
 
 def test_run_survives_disk(layer, tmp_path):

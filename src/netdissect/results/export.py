@@ -19,8 +19,7 @@ def table_files(result: Result, layers: Sequence[str], out: Path) -> dict[str, P
     Raises ``NetdissectError`` for a layer that ``result`` does not have, and for a file that is to hold several.
     """
     for layer in layers:
-        if layer not in result.layers:
-            raise NetdissectError(f"{result.name} has no layer {layer}: it has {', '.join(result.layers)}")
+        result.check_layer(layer)
     if out.suffix.lower() != ".csv":
         places = {layer: place for place, layer in enumerate(result.layers)}
         return {layer: out / f"{folder_of(places[layer], layer)}.csv" for layer in layers}

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int64
 
 from netdissect.results.criteria import Criterion, criterion_called
 from netdissect.results.parts import Activations, Counts, LayerTopImages, Pictures, Sample
+from netdissect.results.statistics import UnitRows, all_statistics
 from netdissect.results.visualization import Visualization
 from netdissect.types import Concept
 
@@ -98,30 +99,24 @@ class LayerResult:
 
     @cached_property
     def units(self) -> pd.DataFrame:
-        """The table of units: a row per unit and category, with the concept of highest score.
+        """The table of units: a row per unit and category, with the concept of highest score, and its statistics.
 
         Ties go to the lower concept number; without any overlap ``concept`` is missing. ``is_label`` marks the best row
         of a unit over the categories, ``is_detector`` the rows whose score passes the cut.
         """
-        best, counts = self.best, self.counts
+        best = self.best
         unit = np.repeat(np.arange(self.unit_count), len(self.categories))
         category = np.tile(np.arange(len(self.categories)), self.unit_count)
         column = best.ravel()
         score = self.scores[unit, column]
-        named = score > 0
+        rows = UnitRows(unit, category, column, score > 0)
         names = np.array([concept.name for concept in self.concepts], dtype=object)
-        unknown = np.full(self.unit_count, np.nan, dtype=np.float32)
-        thresholds = unknown if self.activations is None else self.activations.thresholds
         table = {
             "unit": unit,
             "category": np.array(self.categories, dtype=object)[category],
-            "concept": np.where(named, names[column], None),
+            "concept": np.where(rows.named, names[column], None),
             self.score_column: score,
-            self.ceiling_column: np.where(named, self.ceilings[unit, column], 0.0),
-            "intersection": np.where(named, counts.intersection[unit, column], 0),
-            "unit_area": counts.unit_area[unit, category],
-            "concept_area": np.where(named, counts.concept_area[column], 0),
-            "threshold": thresholds[unit],
+            **{statistic.column(self): statistic.per_row(self, rows) for statistic in all_statistics()},
             "is_label": self._is_label(best).ravel(),
             "is_detector": self._criterion.passes(score, self.iou_threshold),
         }

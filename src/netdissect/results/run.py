@@ -19,14 +19,12 @@ import html
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import pandas as pd
 
 from netdissect.results.description import BasisDescription, RunDescription
 from netdissect.results.formats import (
@@ -36,11 +34,20 @@ from netdissect.results.formats import (
     image_names_from_format_5,
     layer_from_format_5,
 )
+from netdissect.results.images import (
+    ConceptExample,
+    ShownImage,
+    load_examples,
+    load_images,
+    load_names,
+    save_examples,
+    save_images,
+)
 from netdissect.results.layer import LayerResult
 from netdissect.results.layer_files import load_layer, save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
 from netdissect.storage import check_place, staged
-from netdissect.types import Concept, NetdissectError, one_line
+from netdissect.types import Concept, NetdissectError, nearest, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,36 +56,29 @@ if TYPE_CHECKING:
 _OTHERS = ("images", "report", "rotation", "run.json", "examples.parquet", "images.parquet", "activations")
 
 
-@dataclass(frozen=True)
-class ShownImage:
-    """An image of the dataset, small, as a person sees it."""
+class UnknownLayerError(NetdissectError, KeyError):
+    """A result has no layer of this name."""
 
-    name: str
-    jpeg: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class ConceptExample:
-    """An image in which a concept is seen, by the concept's number and the image's index in the dataset.
-
-    ``pixels`` label pixels carry it: those of ``mask``, run lengths over the label map (see ``engine.encoding``).
-    """
-
-    concept: int
-    image: int
-    pixels: int
-    mask: str = field(repr=False)
-
-
-#: The table of the images shown.
-_IMAGES = "images.parquet"
-
-_EXAMPLE_COLUMNS = [column.name for column in fields(ConceptExample)]
+    __str__ = Exception.__str__  # KeyError would put the text in quotes
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Result:
-    """A run: one ``LayerResult`` per layer, the images its units are shown with, and how it was made.
+class Result(Mapping[str, LayerResult]):
+    """A run: a mapping of names to layers' results, the images its units are shown with, and how it was made.
+
+    >>> import numpy as np
+    >>> from netdissect.results.description import DataDescription, NetworkDescription
+    >>> from netdissect.results.parts import Counts
+    >>> concepts = (Concept(1, "sky", "object"),)
+    >>> counts = Counts(concepts, np.array([[2]]), unit_area=np.array([[4]]), concept_area=np.array([8]))
+    >>> layer = LayerResult("conv1", counts, quantile=0.005, iou_threshold=0.04)
+    >>> network, data = NetworkDescription(name="net"), DataDescription(name="data", fingerprint="")
+    >>> result = Result("run", {"conv1": layer}, {}, RunDescription(network=network, data=data))
+    >>> list(result), "conv2" in result
+    (['conv1'], False)
+    >>> result["conv2"]
+    Traceback (most recent call last):
+    netdissect.results.run.UnknownLayerError: run has no layer conv2; did you mean conv1? It has conv1
 
     ``images`` maps the index in the dataset of each image among the top ones to what is shown of it; ``description``
     says how the run was made. ``examples`` show concepts in some of the images; they come by
@@ -117,7 +117,29 @@ class Result:
         return PAPER_LABELS if published else data.fingerprint
 
     def __getitem__(self, layer: str) -> LayerResult:
+        """Return the result of a layer. Raises ``UnknownLayerError`` for an unknown one."""
+        self.check_layer(layer)
         return self.layers[layer]
+
+    def __contains__(self, layer: object) -> bool:
+        return layer in self.layers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    # As objects, not as the mappings of layers that they are: two runs of equal layers may show other images.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def check_layer(self, layer: str) -> None:
+        """Raise ``UnknownLayerError`` unless the result has the layer."""
+        if layer not in self.layers:
+            close = nearest(layer, list(self.layers), 1)
+            rest = f"{close} It has" if close else ": it has"
+            raise UnknownLayerError(f"{self.name} has no layer {layer}{rest} {', '.join(self.layers)}")
 
     def summary(self) -> dict[str, Any]:
         """The counts of every layer as plain data."""
@@ -141,7 +163,7 @@ class Result:
                 f"{counts['by_label']['detectors']} detectors of {counts['by_label']['unique']} concepts by label, "
                 f"{counts['by_category']['unique']} unique by category</p>"
             )
-            columns = ["unit", "category", "concept", "iou", "iou_ceiling"]
+            columns = ["unit", "category", "concept", layer.score_column, layer.ceiling_column]
             parts.append(layer.labels[columns].head(10).to_html(index=False, float_format="{:.3f}".format))
         return "".join(parts)
 
@@ -171,14 +193,8 @@ class Result:
                 threads.submit(save_layer, layer, stage / folder_of(place, layer.layer), names)
                 for place, layer in enumerate(self.layers.values())
             ]
-            (stage / "images").mkdir()
-            for index, image in self.images.items():
-                (stage / "images" / f"{index}.jpg").write_bytes(image.jpeg)
-            pd.DataFrame({"image": list(names), "image_name": list(names.values())}).to_parquet(
-                stage / _IMAGES, index=False
-            )
-            rows = [asdict(example) for example in self.examples]
-            pd.DataFrame(rows, columns=_EXAMPLE_COLUMNS).to_parquet(stage / "examples.parquet", index=False)
+            save_images(self.images, stage)
+            save_examples(self.examples, stage)
             (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
             add(stage)
             for of_layer in saved:
@@ -193,11 +209,8 @@ class Result:
         try:
             concepts = tuple(Concept(item["number"], item["name"], item["category"]) for item in plain["concepts"])
             description, layers, names = (_load_6 if plain["format_version"] == 6 else _load_5)(root, plain, concepts)
-            images = {
-                index: ShownImage(name, (root / "images" / f"{index}.jpg").read_bytes())
-                for index, name in names.items()
-            }
-            examples = _load_examples(root / "examples.parquet", {concept.number for concept in concepts}, set(images))
+            images = load_images(root, names)
+            examples = load_examples(root, {concept.number for concept in concepts}, set(images))
         except NetdissectError:
             raise
         except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -245,9 +258,7 @@ _Loaded = tuple[RunDescription, list[LayerResult], dict[int, str]]
 
 def _load_6(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> _Loaded:
     layers = [load_layer(root / item["folder"], item, concepts) for item in plain["layers"]]
-    table = pd.read_parquet(root / _IMAGES)
-    names = dict(zip(table["image"].tolist(), table["image_name"].tolist(), strict=True))
-    return RunDescription.from_plain(plain["description"]), layers, names
+    return RunDescription.from_plain(plain["description"]), layers, load_names(root)
 
 
 def _load_5(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> _Loaded:
@@ -256,16 +267,6 @@ def _load_5(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...])
         layers.append(layer_from_format_5(root / item["folder"], item, concepts))
         names.update(image_names_from_format_5(root / item["folder"]))
     return description_from_format_5(plain["about"]), layers, names
-
-
-def _load_examples(path: Path, concepts: set[int], images: set[int]) -> tuple[ConceptExample, ...]:
-    """Raises ``ValueError`` for one of another concept or image."""
-    rows = pd.read_parquet(path)[_EXAMPLE_COLUMNS].to_dict("records")
-    examples = tuple(ConceptExample(**{str(name): value for name, value in row.items()}) for row in rows)
-    for example in examples:
-        if example.concept not in concepts or example.image not in images:
-            raise ValueError(f"{path.name}: no such concept or image: {example}")
-    return examples
 
 
 def _read_description(root: Path) -> dict[str, Any]:
