@@ -96,8 +96,8 @@ def test_resume_where_nothing_was_begun_and_where_all_is_done(data, maps, tmp_pa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"quantile": 0.02}, "options quantile is 0.05, here 0.02"),
-        ({"seed": 3}, "options seed is 0, here 3"),
+        ({"quantile": 0.02}, "settings quantile is 0.05, here 0.02"),
+        ({"seed": 3}, "settings seed is 0, here 3"),
         ({"model": "other"}, "weights_sha256 is"),
         ({"data": "other"}, "data fingerprint is memory, here other"),
         ({"layers": "maps1"}, "layers maps is only there; layers maps1 is only here"),
@@ -125,7 +125,7 @@ def test_a_network_built_in_another_way_is_another_run(data, tmp_path):
     spec, options = f"{__file__}:strided", {**OPTIONS, "out": tmp_path / "run"}
     dissect(load_model(spec), "0", data, **options)
     assert dissect(load_model(spec), "0", data, resume=True, **options).description.network.arguments == {}
-    with pytest.raises(NetdissectError, match=r"model arguments is {}, here {'dilation': '2'}"):
+    with pytest.raises(NetdissectError, match=r"network arguments is {}, here {'dilation': '2'}"):
         dissect(load_model(spec, arguments={"dilation": 2}), "0", data, resume=True, **options)
 
 

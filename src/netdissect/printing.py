@@ -44,7 +44,7 @@ def print_summary(result: "Result") -> None:
 def _print_layer(layer: "LayerResult", words: str) -> None:
     counts = layer.summary()
     by_label, by_category = counts["by_label"], counts["by_category"]
-    print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
+    print(f"\n{layer.layer}: {counts['units']} units, {layer.score_title} > {counts['iou_threshold']:g}")
     print(f"{words}\n")
     rows: list[list[Any]] = []
     for category in layer.categories:
@@ -57,10 +57,13 @@ def _print_layer(layer: "LayerResult", words: str) -> None:
         concepts = detectors["concept"].value_counts().items()
         print(f"detectors by label: {', '.join(f'{concept} {count}' for concept, count in concepts)}\n")
     best = [
-        [row.unit, row.concept, row.category, f"{row.iou:.3f}", f"{row.iou_ceiling:.2f}"]
-        for row in layer.labels.head(BEST_SHOWN).itertuples()
+        [
+            *(row["unit"], row["concept"], row["category"]),
+            *(f"{row[layer.score_column]:.3f}", f"{row[layer.ceiling_column]:.2f}"),
+        ]
+        for row in layer.labels.head(BEST_SHOWN).to_dict("records")
     ]
-    print_table(["unit", "concept", "category", "IoU", "ceiling"], best)
+    print_table(["unit", "concept", "category", layer.score_title, "ceiling"], best)
 
 
 def print_rotation(result: "Result", curves: Sequence["Curve"]) -> None:
@@ -68,7 +71,9 @@ def print_rotation(result: "Result", curves: Sequence["Curve"]) -> None:
     network, data = result.description.network, result.description.data
     print(f"{result.name}: {network.name} on {data.images} images of {data.name}")
     for curve in curves:
-        print(f"\n{curve.layer}: unique detectors, IoU > {curve.iou_threshold:g}; means over rotations\n")
+        print(
+            f"\n{curve.layer}: unique detectors, {curve.score_title} > {curve.iou_threshold:g}; means over rotations\n"
+        )
         rows: list[list[Any]] = []
         for amount in curve.amounts:
             total = curve.total(amount)
@@ -97,7 +102,8 @@ def print_series(series: "Series") -> None:
 def print_comparison(comparison: "Comparison") -> None:
     """The unique detectors of each network, those that cannot be compared with one another apart."""
     for conditions, members in comparison.sets.items():
-        print(f"unique detectors, counted by category; {conditions}, IoU > {comparison.iou_threshold:g}\n")
+        cut = f"{conditions.score_title} > {comparison.iou_threshold:g}"
+        print(f"unique detectors, counted by category; {conditions}, {cut}\n")
         print_table(*comparison.count_table(members))
         print()
     for note in comparison.notes:
@@ -108,23 +114,25 @@ def print_alignment(alignment: "Alignment") -> None:
     """What became of units, how far both sides agree, and where they differ most."""
     told = alignment.summary()
     layers = " and ".join(dict.fromkeys([alignment.before, alignment.after]))
-    print(f"{layers}, by {alignment.by}: {told['pairs']} pairs of units, IoU > {alignment.iou_threshold:g}\n")
+    cut = f"{alignment.score_title} > {alignment.iou_threshold:g}"
+    print(f"{layers}, by {alignment.by}: {told['pairs']} pairs of units, {cut}\n")
     for note in alignment.notes:
         print(f"note: {note}")
     print(", ".join(f"{what} {count}" for what, count in alignment.became.items()))
     same = told["agreement"]["labelled_on_both_sides"]
     if same["pairs"]:
         print(f"same label: {same['same']} of {same['pairs']} pairs that have one on both sides")
-    if told["iou"]["correlation"] is not None:
-        print(f"IoU: correlation {told['iou']['correlation']:.3f}", end=", ")
-        print(f"mean absolute difference {told['iou']['mean_absolute_difference']:.4f}")
+    title, score = alignment.score_title, alignment.criterion
+    if told[score]["correlation"] is not None:
+        print(f"{title}: correlation {told[score]['correlation']:.3f}", end=", ")
+        print(f"mean absolute difference {told[score]['mean_absolute_difference']:.4f}")
     print()
-    header = ["unit before", "unit after", "became", "label before", "IoU", "label after", "IoU"]
+    header = ["unit before", "unit after", "became", "label before", title, "label after", title]
     rows = [
         [
             *(row["unit_before"], row["unit_after"], row["became"]),
-            *(row["concept_before"] or "", f"{row['iou_before']:.3f}"),
-            *(row["concept_after"] or "", f"{row['iou_after']:.3f}"),
+            *(row["concept_before"] or "", f"{row[f'{score}_before']:.3f}"),
+            *(row["concept_after"] or "", f"{row[f'{score}_after']:.3f}"),
         ]
         for row in told["largest_departures"][:BEST_SHOWN]
     ]
@@ -211,9 +219,11 @@ def print_visualizations(result: "Result") -> None:
         visualization_notes,
     )
 
+    first = next(iter(result.values()))
+    score, title = first.score_column, first.score_title
     rows: list[list[Any]] = [
         [
-            *(unit["layer"], unit["unit"], unit["label"] or "", f"{unit['iou']:.3f}" if unit["label"] else ""),
+            *(unit["layer"], unit["unit"], unit["label"] or "", f"{unit[score]:.3f}" if unit["label"] else ""),
             *(
                 len(unit["pictures"]),
                 f"{unit['highest']:.4g}",
@@ -223,7 +233,7 @@ def print_visualizations(result: "Result") -> None:
         for unit in plain_visualizations(result)["units"]
     ]
     if rows:
-        print_table(["layer", "unit", "label", "IoU", "pictures", "highest of the data", "highest made"], rows)
+        print_table(["layer", "unit", "label", title, "pictures", "highest of the data", "highest made"], rows)
     for note in visualization_notes(result):
         print(f"note: {note}\n")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect import Concept, NetdissectError, Result, dissect
-from netdissect.compare.alignment import BECAME, PAIR_COLUMNS, align
+from netdissect.compare.alignment import BECAME, align, pair_columns
 from netdissect.compare.matching import peak_correlations
 from netdissect.labels import Labels
 from netdissect.results import read_table
@@ -50,7 +50,7 @@ def test_every_pair_and_the_summary_follow_their_definitions(seed, units, cut):
     random = np.random.default_rng(seed)
     before, after = random_labels(random, units), random_labels(random, units)
     alignment = align(before, after, iou_threshold=cut)
-    assert tuple(alignment.pairs.columns) == PAIR_COLUMNS
+    assert tuple(alignment.pairs.columns) == pair_columns("iou")
     labels = [(label_of(before, unit), label_of(after, unit)) for unit in range(units)]
     for row, (one, other) in zip(alignment.pairs.itertuples(), labels, strict=True):
         assert row.unit_before == row.unit_after

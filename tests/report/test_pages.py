@@ -1,5 +1,6 @@
 """A report's plain data, before any markup."""
 
+import dataclasses
 import io
 import json
 
@@ -83,7 +84,7 @@ def test_tables_are_the_results(two_runs):
     layers = [layer for result in two_runs for layer in result.layers.values()]
     for table, layer in zip(front["layers"], layers, strict=True):
         units = layer.units
-        assert np.array(table["iou"]).ravel().tolist() == units["iou"].tolist()  # to the last digit
+        assert np.array(table["score"]).ravel().tolist() == units["iou"].tolist()  # to the last digit
         names = [None if at < 0 else front["concepts"][at]["name"] for at in np.array(table["concept"]).ravel()]
         assert names == [
             None if concept is None else concept
@@ -168,8 +169,8 @@ def test_pages_of_concepts(two_runs):
         shown = [row["unit"] for row in of_layer["units"]]
         assert set(detectors["unit"]) <= set(shown) <= set(rows["unit"])
         assert len(shown) == max(len(detectors), min(6, len(rows)))
-        assert [row["iou"] for row in of_layer["units"]] == sorted(
-            (row["iou"] for row in of_layer["units"]), reverse=True
+        assert [row["score"] for row in of_layer["units"]] == sorted(
+            (row["score"] for row in of_layer["units"]), reverse=True
         )
         (data,) = page["data"]  # both runs are of one dataset
         place = next(n for n, concept in enumerate(two_runs[0]["early"].concepts) if concept.name == page["name"])

@@ -1,7 +1,6 @@
 """A criterion beside IoU is one class and one line: results, texts, pages, comparisons and series follow."""
 
 import csv
-import io
 import json
 import re
 from dataclasses import replace

@@ -33,9 +33,7 @@ BASES = {
         words="rotated by 0.25 of the rotation of seed 3",
         facts={"amount": 0.25, "seed": 3},
     ),
-    "conv in pca": BasisDescription(
-        layer="conv", kind="components", words="in the basis of its principal components"
-    ),
+    "conv in pca": BasisDescription(layer="conv", kind="components", words="in the basis of its principal components"),
     "conv in atoms.npy": BasisDescription(
         layer="conv", kind="matrix", words="in the basis of atoms.npy", facts={"name": "atoms.npy", "sha256": "0" * 64}
     ),

@@ -1,7 +1,7 @@
 """Units before and after: of each pair, both labels and what became of the detector.
 
 Before and after fine-tuning, of two networks, of our result and a published one: whatever is compared, the first is
-*before*, the second *after*. A unit's label is its best concept over all categories, and it is a detector if the IoU
+*before*, the second *after*. A unit's label is its best concept over all categories, and it is a detector if the score
 with that one exceeds the cut: what counts as "by label". Labels are the same if category and name are.
 """
 
@@ -17,6 +17,7 @@ import pandas as pd
 
 from netdissect.compare.matching import match_by_activations, match_by_number, match_layers
 from netdissect.results import LayerResult, Result
+from netdissect.results.criteria import criterion_called
 from netdissect.types import NetdissectError
 
 #: How units are matched.
@@ -26,24 +27,21 @@ MATCHED_BY = {"units": match_by_number, "activations": match_by_activations}
 #: alone, before alone, or on neither side.
 BECAME = ("kept", "changed", "gained", "lost", "neither")
 
-#: The columns of a table of pairs.
-PAIR_COLUMNS = (
-    "unit_before",
-    "unit_after",
-    "became",
-    "category_before",
-    "concept_before",
-    "iou_before",
-    "is_detector_before",
-    "category_after",
-    "concept_after",
-    "iou_after",
-    "is_detector_after",
-    "iou_difference",
-    "correlation",
-)
 
-#: So many of the pairs whose IoU differs most stand in a summary.
+def pair_columns(score: str) -> tuple[str, ...]:
+    """Return the columns of a table of pairs; ``score`` is the column of scores in tables of units.
+
+    >>> pair_columns("iou")[5:8]
+    ('iou_before', 'is_detector_before', 'category_after')
+    """
+    before, after = (
+        tuple(f"{column}_{side}" for column in ("category", "concept", score, "is_detector"))
+        for side in ("before", "after")
+    )
+    return ("unit_before", "unit_after", "became", *before, *after, f"{score}_difference", "correlation")
+
+
+#: So many of the pairs whose score differs most stand in a summary.
 LARGEST = 20
 
 
@@ -51,8 +49,8 @@ LARGEST = 20
 class Alignment:
     """Units of the layer called ``before`` beside those of ``after``, counted at one cut.
 
-    ``by`` is one of ``MATCHED_BY``. ``pairs`` has a row per pair of units (``PAIR_COLUMNS``), by unit before. A unit
-    whose mask overlaps no concept has no label, and an IoU of 0. ``iou_difference`` is after less before;
+    ``by`` is one of ``MATCHED_BY``. ``pairs`` has a row per pair of units (``pair_columns``), by unit before. A unit
+    whose mask overlaps no concept has no label, and a score of 0. The difference of scores is after less before;
     ``correlation`` that of the maximal responses to ``images`` images, or NaN where units go by number. Units of the
     wider layer that nothing is matched with are ``unmatched_before`` or ``unmatched_after``. ``notes`` say what speaks
     against comparing the two at all.
@@ -67,6 +65,12 @@ class Alignment:
     unmatched_before: tuple[int, ...] = ()
     unmatched_after: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    criterion: str = "iou"
+
+    @property
+    def score_title(self) -> str:
+        """The score of both layers, in words."""
+        return criterion_called(self.criterion).title
 
     def __repr__(self) -> str:
         return f"<Alignment {self.before} and {self.after}, by {self.by}: {len(self.pairs)} pairs>"
@@ -83,20 +87,21 @@ class Alignment:
         return dict(Counter(zip(self._categories("before"), self._categories("after"), strict=True)))
 
     def departures(self, count: int | None = None) -> pd.DataFrame:
-        """The pairs whose IoU differs most, first; ``count`` of them, or all."""
-        order = (-self.pairs["iou_difference"].abs()).argsort(kind="stable")
+        """The pairs whose score differs most, first; ``count`` of them, or all."""
+        order = (-self.pairs[f"{self.criterion}_difference"].abs()).argsort(kind="stable")
         return self.pairs.iloc[order[:count]].reset_index(drop=True)
 
     def summary(self) -> dict[str, Any]:
         """What became of the units, and how far both sides agree, as plain data; None for what is not defined.
 
         Agreement is the share of pairs with the same label among those with a label on both sides, and among those
-        that are detectors on both sides. IoUs are compared over all pairs.
+        that are detectors on both sides. Scores are compared over all pairs.
         """
         pairs = self.pairs
         labelled = pairs["concept_before"].notna() & pairs["concept_after"].notna()
         detectors = pairs["is_detector_before"] & pairs["is_detector_after"]
-        difference, correlation = pairs["iou_difference"], pairs["correlation"]
+        score = self.criterion
+        difference, correlation = pairs[f"{score}_difference"], pairs["correlation"]
         return {
             "before": self.before,
             "after": self.after,
@@ -111,8 +116,8 @@ class Alignment:
                 "labelled_on_both_sides": _agreement(pairs[labelled]),
                 "detectors_on_both_sides": _agreement(pairs[detectors]),
             },
-            "iou": {
-                "correlation": _pearson(pairs["iou_before"].to_numpy(), pairs["iou_after"].to_numpy()),
+            score: {
+                "correlation": _pearson(pairs[f"{score}_before"].to_numpy(), pairs[f"{score}_after"].to_numpy()),
                 "mean_difference": _defined(difference.mean()),
                 "mean_absolute_difference": _defined(difference.abs().mean()),
             },
@@ -144,16 +149,22 @@ def align(
         iou_threshold: the cut at which both are counted. None: their own.
 
     Raises:
-        NetdissectError: units that cannot be matched so; cuts that differ, where none is given.
+        NetdissectError: units that cannot be matched so; cuts that differ, where none is given; criteria that differ.
     """
     if by not in MATCHED_BY:
         raise NetdissectError(f"units are matched by {' or by '.join(MATCHED_BY)}, not by {by!r}")
+    if before.criterion != after.criterion:
+        raise NetdissectError(
+            f"units are scored by {before.score_title} before and by {after.score_title} after: scores of two criteria "
+            "cannot be compared"
+        )
+    score = before.score_column
     if iou_threshold is None:
         iou_threshold = before.iou_threshold
         if after.iou_threshold != iou_threshold:
             raise NetdissectError(
-                f"detectors are those above an IoU of {iou_threshold:g} before and {after.iou_threshold:g} after: "
-                "choose one cut for both"
+                f"detectors are those above {criterion_called(score).a_title} of {iou_threshold:g} before and "
+                f"{after.iou_threshold:g} after: choose one cut for both"
             )
     matching = MATCHED_BY[by](before, after)
     sides = [
@@ -162,17 +173,18 @@ def align(
     ]
     pairs = pd.concat(sides, axis=1)
     pairs["became"] = _became(pairs)
-    pairs["iou_difference"] = pairs["iou_after"] - pairs["iou_before"]
+    pairs[f"{score}_difference"] = pairs[f"{score}_after"] - pairs[f"{score}_before"]
     pairs["correlation"] = matching.correlation
     return Alignment(
         before.layer,
         after.layer,
         by,
         iou_threshold,
-        pairs[list(PAIR_COLUMNS)],
+        pairs[list(pair_columns(score))],
         matching.images,
         _left_over(before, matching.before),
         _left_over(after, matching.after),
+        criterion=score,
     )
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from netdissect.results import LayerResult, Result
+from netdissect.results.criteria import criterion_called
 
 #: A concept, as results share it: its category and its name.
 Named = tuple[str, str]
@@ -14,18 +15,25 @@ Named = tuple[str, str]
 
 @dataclass(frozen=True)
 class Conditions:
-    """What two results must have in common to be compared: images with their labels, quantile, and categories.
+    """The conditions that two results must share to be compared: labelled images, quantile, categories, criterion.
 
-    ``dataset`` is what people call the images.
+    ``dataset`` is the name of the images, for people.
     """
 
     dataset: str = field(compare=False)
     labels: str
     quantile: float
     categories: tuple[str, ...]
+    criterion: str = "iou"
 
     def __str__(self) -> str:
-        return f"{self.dataset}, quantile {self.quantile:g}, {', '.join(self.categories)}"
+        scored = "" if self.criterion == "iou" else f", {self.score_title}"  # the rule need not be said
+        return f"{self.dataset}, quantile {self.quantile:g}, {', '.join(self.categories)}{scored}"
+
+    @property
+    def score_title(self) -> str:
+        """The score by which detectors are found, in words."""
+        return criterion_called(self.criterion).title
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -68,7 +76,7 @@ class Network:
         return Counter(zip(rows["category"].tolist(), rows["concept"].tolist(), strict=True))
 
     def strongest(self, concept: Named) -> tuple[int, float] | None:
-        """The unit of highest IoU with the concept, and that; None where no unit is known to overlap it."""
+        """Return the unit of highest score with the concept, and the score; None if no unit overlaps it."""
         layer = self.of_layer
         columns = [
             column for column, one in enumerate(layer.concepts if layer else ()) if (one.category, one.name) == concept

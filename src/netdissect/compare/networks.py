@@ -10,6 +10,7 @@ import pandas as pd
 
 from netdissect.compare.network import Conditions, Named, Network
 from netdissect.results import Result, published_networks
+from netdissect.results.criteria import shared_title
 from netdissect.results.published import (
     PAPER_CUT,
     PAPER_DATASET,
@@ -39,6 +40,11 @@ class Comparison:
         for network in sorted(self.networks, key=lambda one: (groups.index(one.group), -one.unique)):
             sets.setdefault(network.conditions, []).append(network)
         return sets
+
+    @property
+    def score_title(self) -> str:
+        """The score of all networks in words: ``score`` where they have several."""
+        return shared_title(network.conditions.criterion for network in self.networks)
 
     @property
     def notes(self) -> list[str]:
@@ -129,6 +135,7 @@ class Comparison:
                     "dataset": conditions.dataset,
                     "quantile": conditions.quantile,
                     "categories": list(conditions.categories),
+                    **({} if conditions.criterion == "iou" else {"criterion": conditions.criterion}),
                     "networks": [
                         {
                             **network.plain(),
@@ -213,7 +220,10 @@ def _of_result(name: str, result: Result, layer: str, cut: float) -> Network:
         of_layer.unit_count,
         summary["by_label"]["detectors"],
         summary["by_category"]["categories"],
-        Conditions(result.description.data.name, result.dataset_id, of_layer.quantile, of_layer.categories),
+        Conditions(
+            *(result.description.data.name, result.dataset_id),
+            *(of_layer.quantile, of_layer.categories, of_layer.criterion),
+        ),
         dataclasses.replace(result, layers={layer: of_layer}),
     )
 

@@ -12,9 +12,6 @@ from netdissect.results import Result
 #: Of a layer in which fewer units detect a concept, those that come near are shown too.
 NEAR = 6
 
-#: What a page tells of a unit, of the columns of the table of units.
-_UNIT = ("unit", "iou", "iou_ceiling", "is_label", "is_detector")
-
 
 def concept_pages(results: Sequence[Result], names: Names, shown: Shown) -> Iterator[dict[str, Any]]:
     """A page per concept, in the order of ``names.concepts``.
@@ -63,9 +60,9 @@ def _once_per_dataset(
 def _counts(named: NamedLayer, result: Result, names: Names) -> dict[int, dict[str, Any]]:
     """By concept, in how many images and on how many label pixels of the layer's dataset it is, where that is known."""
     layer, data = named.layer, result.description.data
-    every = data.images * int(np.prod(data.label_shape))
     if layer.counts.concept_images is None or data.images is None:
         return {}
+    every = data.images * int(np.prod(data.label_shape))
     areas, images = layer.counts.concept_area.tolist(), layer.counts.concept_images.tolist()
     return {
         place: {
@@ -86,12 +83,14 @@ def _units(named: NamedLayer, names: Names) -> dict[int, dict[str, Any]]:
     places = names.places(layer.concepts)
     found: dict[int, dict[str, Any]] = {int(place): {"detectors": 0, "labels": 0, "units": []} for place in places}
     table = layer.units.assign(place=places[layer.best].ravel())
-    for row in table[table["iou"] > 0].sort_values(["iou", "unit"], ascending=[False, True]).to_dict("records"):
+    score, ceiling = layer.score_column, layer.ceiling_column
+    for row in table[table[score] > 0].sort_values([score, "unit"], ascending=[False, True]).to_dict("records"):
         of_concept = found[row["place"]]
         of_concept["detectors"] += row["is_detector"]
         of_concept["labels"] += row["is_detector"] and row["is_label"]
         if row["is_detector"] or len(of_concept["units"]) < NEAR:
-            of_concept["units"].append({key: row[key] for key in _UNIT})
+            unit = {key: row[key] for key in ("unit", "is_label", "is_detector")}
+            of_concept["units"].append({**unit, "score": row[score], "ceiling": row[ceiling]})
     return found
 
 

@@ -33,7 +33,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class UnitCard:
-    """A unit of a result's layer: its label, its IoU, and its first top images; ``words`` is a line more."""
+    """A unit of a result's layer: its label, its score, and its first top images; ``words`` is a line more."""
 
     result: Result
     layer: str

@@ -11,6 +11,7 @@ from netdissect.report.names import NamedLayer, Names
 from netdissect.report.shots import TopShots, short
 from netdissect.report.visualizations import pictures_of, told_by_method
 from netdissect.results import LayerResult, Result
+from netdissect.results.statistics import all_statistics
 
 #: A file tells of so many units.
 CHUNK = 32
@@ -24,12 +25,13 @@ def unit_chunks(
 ) -> Iterator[list[dict[str, Any]]]:
     """The units of the report's layer of that ``number`` in turn, ``CHUNK`` at a time.
 
-    Of each: ``shots``, its top images (see ``TopShots``); ``best``, per category of the layer, lists of concept (its
-    place in the report's list), IoU and ceiling; ``activations``, its threshold, extremes and histogram, None where
-    these are unknown; ``visualizations``, pictures by method.
+    Each unit has ``shots``, its top images (see ``TopShots``); ``best``, per category of the layer, lists of concept
+    (its index in the report's list), score and ceiling; ``statistics``, those of its label that are listed;
+    ``activations``, its threshold, extremes and histogram, None where these are unknown; ``visualizations``, pictures
+    by method.
     """
     layer, places = named.layer, names.places(named.layer.concepts)
-    top_images = TopShots(result, layer)
+    top_images, statistics = TopShots(result, layer), _statistics(layer)
     for start in range(0, layer.unit_count, CHUNK):
         units = range(start, min(start + CHUNK, layer.unit_count))
         shots = top_images.of(units, shown[named.run])
@@ -38,14 +40,30 @@ def unit_chunks(
                 "shots": shots[unit - start],
                 "best": _best_concepts(layer, unit, places),
                 "activations": _activations(layer, unit),
+                "statistics": statistics.get(unit, []),
                 "visualizations": told_by_method(layer.visualized.get(unit, ()), pictures_of(number, unit)),
             }
             for unit in units
         ]
 
 
+def _statistics(layer: LayerResult) -> dict[int, list[dict[str, Any]]]:
+    """Return the listed statistics of each unit's label: title, explanation and value, None where it is not finite."""
+    listed = [statistic for statistic in all_statistics() if statistic.listed]
+    return {
+        row["unit"]: [{"title": one.title, "help": one.help, "value": _value(row[one.column(layer)])} for one in listed]
+        for row in layer.labels.to_dict("records")
+    }
+
+
+def _value(number: Any) -> Any:
+    if isinstance(number, float | np.floating):
+        return short(number) if np.isfinite(number) else None
+    return number.item() if isinstance(number, np.generic) else number
+
+
 def _best_concepts(layer: LayerResult, unit: int, places: Int64[np.ndarray, " c"]) -> list[list[list[int | float]]]:
-    """Per category of the layer the concepts of highest IoU: place, IoU, its ceiling; ties to the lower number."""
+    """Per category of the layer the concepts of highest score: index, score, ceiling; ties to the lower number."""
     best = []
     for category in layer.categories:
         columns = np.array([column for column, one in enumerate(layer.concepts) if one.category == category])

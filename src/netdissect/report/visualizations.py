@@ -32,23 +32,24 @@ TITLES = {
     ),
 }
 
-#: What the columns of the table of units are.
-_COLUMNS = "In the table: IoU with the label, and the highest activation on an image of the data"
-
 
 def visualization_sections(result: Result) -> list[Section]:
     """All units of which there are pictures in a table, and a section for each: its card, and its pictures."""
     units = plain_visualizations(result)["units"]
     made = [(unit["made"], unit["highest"]) for unit in units if unit["made"] is not None]
-    columns = ["layer", "unit", "label", "iou", "highest", *(["made"] if made else [])]
+    first = next(iter(result.values()))
+    columns = ["layer", "unit", "label", first.score_column, "highest", *(["made"] if made else [])]
     table = Table("units", "Units and their labels", columns, [[unit[column] for column in columns] for unit in units])
-    text = f"{_COLUMNS}."
+    table_words = (
+        f"In the table: {first.score_title} with the label, and the highest activation on an image of the data"
+    )
+    text = f"{table_words}."
     if made:
         more, as_much = (sum(compare(*pair) for pair in made) for compare in (gt, eq))
         text = (
             f"Images made to excite {more} of {len(made)} units do so more than any image of the data"
             f"{f', those of {as_much} as much, which may be all there is' if as_much else ''}. "
-            f"{_COLUMNS}, and on an image made to excite it."
+            f"{table_words}, and on an image made to excite it."
         )
     return [
         Section("Units", [table], text),
@@ -66,7 +67,7 @@ def visualization_notes(result: Result) -> list[str]:
     """What a reader should know, a line each: what the run tells of these layers, and why one has no pictures."""
     others = tuple(f"{name}: " for name in result.description.layers if name not in result.layers)
     silent = [
-        f"{name}: no unit is looked at, since no label passes the cut, IoU > {layer.iou_threshold:g}"
+        f"{name}: no unit is looked at, since no label passes the cut, {layer.score_title} > {layer.iou_threshold:g}"
         for name, layer in result.layers.items()
         if not layer.visualized
     ]
@@ -91,7 +92,7 @@ def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
         "layer": layer.layer,
         "unit": unit,
         "label": label,
-        "iou": None if label is None else float(layer.labels_by_unit["iou"][unit]),
+        layer.score_column: None if label is None else float(layer.labels_by_unit[layer.score_column][unit]),
         "highest": float(top.activation[unit, 0]),
         "made": max(made, default=None),
         "pictures": [

@@ -4,6 +4,8 @@ A criterion turns summed counts into a score per unit and concept. Tables name t
 texts use its title; detectors are the units whose score passes the cut.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -72,6 +74,16 @@ class IntersectionOverUnion(Criterion):
 
     def ceiling(self, counts: Counts) -> Float[np.ndarray, "u c"]:
         return iou_ceiling(counts.unit_area, counts.concept_area, counts.category_of)
+
+
+def shared_title(names: Iterable[str]) -> str:
+    """Return the title of the criteria of these ``names`` if it is one for all, else the word ``score``.
+
+    >>> shared_title(["iou", "iou"]), shared_title(["iou"]), shared_title([])
+    ('IoU', 'IoU', 'score')
+    """
+    titles = {criterion_called(name).title for name in names}
+    return titles.pop() if len(titles) == 1 else "score"
 
 
 def criterion_called(name: str) -> Criterion:

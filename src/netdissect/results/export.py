@@ -31,6 +31,11 @@ def table_files(result: Result, layers: Sequence[str], out: Path) -> dict[str, P
 def write_table(result: Result, layer: str, path: str | Path) -> None:
     """Writes a layer of ``result`` as a table. Raises ``NetdissectError`` if it cannot be written."""
     of_layer = result[layer]
+    if of_layer.criterion != "iou":
+        raise NetdissectError(
+            f"{result.name}: layer {layer} is scored by {of_layer.score_title}, but the format of published tables has "
+            "IoU alone"
+        )
     names = (
         *OF_UNIT,
         *(f"{category}-{what}" for category in of_layer.categories for what in OF_CATEGORY),

@@ -5,7 +5,7 @@ A row is a unit and a category, with the unit's best concept there. A statistic 
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -39,6 +39,7 @@ class UnitRows:
     named: Bool[np.ndarray, " r"]
 
 
+@runtime_checkable
 class ScoredLayer(Protocol):
     """A layer's result, as far as statistics read it."""
 
