@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from netdissect import write_report
 from netdissect.engine.mask import STRETCH, unit_masks
+from netdissect.results.criteria import CRITERIA
+from netdissect.results.statistics import STATISTICS
 from tests.report.accessibility import barriers
-from tests.report.results import CONCEPTS, HOSTILE, LONG, RIGHT_TO_LEFT
+from tests.report.results import CONCEPTS, HOSTILE, LONG, RIGHT_TO_LEFT, random_layer, result_of
+from tests.results.choices import Dice, Precision
+from tests.unchecked import unchecked_types
 
 
 def cards(page):
@@ -607,3 +612,23 @@ def test_accessibility(visit, tiny_report, two_runs_report, scheme):
         with visit(folder, address, color_scheme=scheme) as page:
             page.wait_for_selector(there)
             assert barriers(page) == [], address
+
+
+def test_another_criterion_and_a_statistic_of_ones_own(visit, tmp_path):
+    """The page counts by the criterion's scores, names them by its title, and lists the statistic of a label."""
+    with CRITERIA.registered("dice", Dice), STATISTICS.registered("precision", Precision):
+        layer = dataclasses.replace(random_layer(30, seed=1), criterion="dice", iou_threshold=0.1)
+        with unchecked_types():
+            report = write_report(result_of(layer), tmp_path / "report").parent
+        cuts = [None, 0.0, *layer.labels["dice"].iloc[[3, -1]], 0.3]
+        first = layer.labels.iloc[0]
+        with visit(report) as page:
+            for cut in cuts:
+                page.evaluate("cut => go({ cut: cut ?? '' })", cut)
+                assert shown_counts(page) == expected_counts(layer, layer.iou_threshold if cut is None else cut)
+            assert f"Dice {first['dice']:.3f}" in page.locator(".card").first.inner_text()
+            page.locator(".card .number").first.click()
+            page.wait_for_selector("dialog .shot")
+            told = page.locator("dialog .statistics").inner_text().split("\n")
+            assert [told[0], float(told[1])] == ["precision", pytest.approx(first["precision"], rel=1e-3)]
+            assert "IoU" not in page.locator("body").inner_text()

@@ -181,7 +181,7 @@ def test_a_result_is_a_mapping(layer):
 
 @pytest.mark.parametrize(
     ("name", "rest"),
-    [("relu", "; did you mean relu2? It has conv, relu2"), ("xyz", ": it has conv, relu2"), (3, ": it has")],
+    [("relu", "; did you mean relu2? It has conv, relu2"), ("xyz", ": it has conv, relu2"), ("", ": it has conv")],
 )
 def test_an_unknown_layer(layer, name, rest):
     result = result_of(layer, dataclasses.replace(layer, layer="relu2"))

@@ -11,39 +11,10 @@ from netdissect import Result
 from netdissect.report.pages import Pages
 from netdissect.results import LayerResult
 from netdissect.results.criteria import CRITERIA
-from netdissect.results.statistics import STATISTICS, Statistic
+from netdissect.results.statistics import STATISTICS
 from tests.report.results import random_layer, result_of
-from tests.results.test_criteria import Dice
+from tests.results.choices import Dice, Precision, Rank, Undefined
 from tests.results.test_results import UNIT_COLUMNS
-
-
-class Precision(Statistic):
-    """The share of the mask that is the concept; undefined for an empty mask."""
-
-    name, title = "precision", "precision"
-    help = "The share of the mask's label pixels that carry the concept."
-
-    def per_row(self, layer, rows):
-        overlap = np.where(rows.named, layer.counts.intersection[rows.unit, rows.concept], 0)
-        area = layer.counts.unit_area[rows.unit, rows.category]
-        return np.divide(overlap, area, out=np.full(len(area), np.nan), where=area > 0)
-
-
-class Rank(Statistic):
-    """The unit's rank by area: a whole number."""
-
-    name, title, help = "rank", "rank by area", "Counted from 1."
-
-    def per_row(self, layer, rows):
-        area = layer.counts.unit_area.max(axis=1)
-        return (-area).argsort(kind="stable").argsort()[rows.unit] + 1
-
-
-class Undefined(Statistic):
-    name, title, help = "undefined", "undefined", "Never defined."
-
-    def per_row(self, layer, rows):
-        return np.full(len(rows.unit), np.nan)
 
 
 @pytest.fixture
