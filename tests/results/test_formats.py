@@ -99,6 +99,7 @@ def test_damaged_runs_of_format_5(result, tmp_path, file):
         (4, "dissect anew, or use an older netdissect"),
         (7, "a newer netdissect wrote it, and reads it"),
         ("6", "dissect anew, or use an older netdissect"),
+        ([6], "dissect anew, or use an older netdissect"),
         (None, "dissect anew, or use an older netdissect"),
     ],
 )
@@ -106,7 +107,7 @@ def test_other_versions_are_refused_with_the_remedy(result, tmp_path, version, r
     out = result.save(tmp_path / "run")
     plain = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(plain | {"format_version": version}))
-    told = re.escape(f"run.json: format version {version}; this netdissect reads versions 5 to 6: {remedy}")
+    told = re.escape(f"run.json: format version {version}; this netdissect reads versions 5 and 6: {remedy}")
     with pytest.raises(NetdissectError, match=told):
         Result.load(out)
 

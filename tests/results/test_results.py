@@ -325,12 +325,18 @@ def test_damaged_runs_are_refused_with_the_file(layer, tmp_path):
     with pytest.raises(NetdissectError, match=r"nowhere: not a run"):
         Result.load(tmp_path / "nowhere")
     out = result_of(layer).save(tmp_path / "run")
+    counts = (out / "conv" / "counts.npz").read_bytes()
     (out / "conv" / "counts.npz").write_bytes(b"not a zip file")
     with pytest.raises(NetdissectError, match="run: the run is damaged"):
         Result.load(out)
     description = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(description | {"format_version": 99}))
     with pytest.raises(NetdissectError, match="format version 99"):
+        Result.load(out)
+    damaged = description | {"description": {**description["description"], "settings": {"quantile": 7}}}
+    (out / "conv" / "counts.npz").write_bytes(counts)
+    (out / "run.json").write_text(json.dumps(damaged))
+    with pytest.raises(NetdissectError, match="run: the run is damaged: NetdissectError: a quantile of 7"):
         Result.load(out)
     (out / "run.json").write_text("{")
     with pytest.raises(NetdissectError, match=r"run\.json: cannot be read"):

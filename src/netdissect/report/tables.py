@@ -1,4 +1,4 @@
-"""The table of a layer's units as plain data: what a page needs to count, sort and filter them at any cut."""
+"""The table of a layer's units as plain data, from which a page counts, sorts and filters them at any cut."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from netdissect.results import Result
 
 
 def layer_table(named: NamedLayer, result: Result, names: Names) -> dict[str, Any]:
-    """A layer's units. ``concept`` and ``score`` have an entry per unit and category of the layer.
+    """Return the table of a layer's units. ``concept`` and ``score`` have an entry per unit and category of the layer.
 
-    ``concept`` is a place in the report's list, -1 without any overlap; scores are not rounded, so that a page counts
-    exactly as ``LayerResult.summary``. ``label`` is the place of the unit's label among the layer's categories, -1
-    without any; ``ceiling`` is that of the label's score.
+    ``concept`` is an index into the report's concepts, -1 without any overlap. Scores are not rounded, so that a page
+    counts exactly as ``LayerResult.summary``. ``label`` is the index of the label's category among the layer's, -1
+    without a label; ``ceiling`` is the ceiling of the label's score.
     """
     layer = named.layer
     units, categories = layer.unit_count, len(layer.categories)

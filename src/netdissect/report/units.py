@@ -1,4 +1,4 @@
-"""All that a page shows of single units: top images with masks, activations, the concepts they overlap most."""
+"""The details of single units on a page: top images with masks, activations, the concepts they overlap most."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,24 +13,24 @@ from netdissect.report.visualizations import pictures_of, told_by_method
 from netdissect.results import LayerResult, Result
 from netdissect.results.statistics import all_statistics
 
-#: A file tells of so many units.
+#: Units per file.
 CHUNK = 32
 
-#: Of each category so many concepts are told.
+#: The most concepts listed per category.
 CONCEPTS_PER_CATEGORY = 5
 
 
 def unit_chunks(
     named: NamedLayer, number: int, result: Result, names: Names, shown: Shown
 ) -> Iterator[list[dict[str, Any]]]:
-    """The units of the report's layer of that ``number`` in turn, ``CHUNK`` at a time.
+    """Yield the units of the report's layer ``number``, ``CHUNK`` at a time.
 
     Each unit has ``shots``, its top images (see ``TopShots``); ``best``, per category of the layer, lists of concept
     (its index in the report's list), score and ceiling; ``statistics``, those of its label that are listed;
     ``activations``, its threshold, extremes and histogram, None where these are unknown; ``visualizations``, pictures
     by method.
     """
-    layer, places = named.layer, names.places(named.layer.concepts)
+    layer, indices = named.layer, names.places(named.layer.concepts)
     top_images, statistics = TopShots(result, layer), _statistics(layer)
     for start in range(0, layer.unit_count, CHUNK):
         units = range(start, min(start + CHUNK, layer.unit_count))
@@ -38,7 +38,7 @@ def unit_chunks(
         yield [
             {
                 "shots": shots[unit - start],
-                "best": _best_concepts(layer, unit, places),
+                "best": _best_concepts(layer, unit, indices),
                 "activations": _activations(layer, unit),
                 "statistics": statistics.get(unit, []),
                 "visualizations": told_by_method(layer.visualized.get(unit, ()), pictures_of(number, unit)),
@@ -51,7 +51,10 @@ def _statistics(layer: LayerResult) -> dict[int, list[dict[str, Any]]]:
     """Return the listed statistics of each unit's label: title, explanation and value, None where it is not finite."""
     listed = [statistic for statistic in all_statistics() if statistic.listed]
     return {
-        row["unit"]: [{"title": one.title, "help": one.help, "value": _value(row[one.column(layer)])} for one in listed]
+        row["unit"]: [
+            {"title": statistic.title, "help": statistic.help, "value": _value(row[statistic.column(layer)])}
+            for statistic in listed
+        ]
         for row in layer.labels.to_dict("records")
     }
 
@@ -62,15 +65,15 @@ def _value(number: Any) -> Any:
     return number.item() if isinstance(number, np.generic) else number
 
 
-def _best_concepts(layer: LayerResult, unit: int, places: Int64[np.ndarray, " c"]) -> list[list[list[int | float]]]:
-    """Per category of the layer the concepts of highest score: index, score, ceiling; ties to the lower number."""
+def _best_concepts(layer: LayerResult, unit: int, indices: Int64[np.ndarray, " c"]) -> list[list[list[int | float]]]:
+    """Return the concepts of highest score: per category: index, score, ceiling. Ties to the lower number."""
     best = []
     for category in layer.categories:
-        columns = np.array([column for column, one in enumerate(layer.concepts) if one.category == category])
+        columns = np.array([column for column, concept in enumerate(layer.concepts) if concept.category == category])
         order = columns[np.argsort(-layer.scores[unit, columns], kind="stable")[:CONCEPTS_PER_CATEGORY]]
         best.append(
             [
-                [int(places[column]), short(layer.scores[unit, column]), short(layer.ceilings[unit, column])]
+                [int(indices[column]), short(layer.scores[unit, column]), short(layer.ceilings[unit, column])]
                 for column in order
                 if layer.scores[unit, column] > 0
             ]
@@ -79,7 +82,7 @@ def _best_concepts(layer: LayerResult, unit: int, places: Int64[np.ndarray, " c"
 
 
 def _activations(layer: LayerResult, unit: int) -> dict[str, Any] | None:
-    """The histogram of the unit's activations, without the empty bins at its ends; None where none are known."""
+    """Return the histogram of the unit's activations, without the empty bins at its ends; None if none are known."""
     activations = layer.activations
     if activations is None:
         return None

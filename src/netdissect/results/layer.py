@@ -32,6 +32,12 @@ class LayerResult:
     >>> layer = LayerResult("conv", counts, quantile=0.005, iou_threshold=0.04)
     >>> layer.labels[["unit", "concept", "iou", "is_detector"]].to_dict("records")
     [{'unit': 0, 'concept': 'sky', 'iou': 0.2, 'is_detector': True}]
+    >>> layer.detectors_per_concept(), layer.counted_at(0.5).detectors_per_concept()
+    ({'object': {'sky': 1}}, {})
+    >>> layer.summary()["by_category"]
+    {'unique': 1, 'categories': {'object': {'detectors': 1, 'unique': 1}}}
+    >>> [concept.name for concept in layer.counted_at(0.5).unreachable()]
+    ['sky']
     """
 
     layer: str
@@ -152,9 +158,9 @@ class LayerResult:
         return {} if self.pictures is None else self.pictures.by_unit
 
     def unreachable(self) -> list[Concept]:
-        """The concepts with which no unit could pass the cut, whatever it responds to: the largest first.
+        """Return the concepts with which no unit could pass the cut, whatever it responds to: the largest first.
 
-        None where all masks are empty: then the concepts are not to blame.
+        The list is empty where all masks are: then the concepts are not to blame.
         """
         if len(self.silent) == self.unit_count:
             return []
@@ -165,11 +171,11 @@ class LayerResult:
         ]
 
     def counted_at(self, iou_threshold: float) -> "LayerResult":
-        """The layer with its detectors counted at this cut."""
+        """Return the layer with its detectors counted at another cut."""
         return self if self.iou_threshold == iou_threshold else replace(self, iou_threshold=iou_threshold)
 
     def notes(self) -> list[str]:
-        """What a reader of the layer's result should know, a line each: concepts out of reach, units without a mask."""
+        """Return the lines that a reader should know: concepts out of reach, units without a mask."""
         notes = []
         unreachable = self.unreachable()
         if unreachable:
@@ -189,7 +195,7 @@ class LayerResult:
         return notes
 
     def summary(self) -> dict[str, Any]:
-        """Detectors and unique detectors, counted by label and by category, as plain data."""
+        """Return detectors and unique detectors, counted by label and by category, as plain data."""
         detectors = self.units[self.units["is_detector"]]
         by_label = _counts(detectors[detectors["is_label"]], self.categories)
         by_category = _counts(detectors, self.categories)
@@ -210,16 +216,16 @@ class LayerResult:
         }
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draws the detectors of each concept, by label, grouped and colored by category, with matplotlib.
+        """Draw the detectors of each concept, by label, grouped and colored by category, with matplotlib.
 
-        Into ``ax``, or a new figure. Returns the axes.
+        Into ``ax``, or a new figure; return the axes.
         """
         from netdissect.results.plot import plot_detectors  # here, since matplotlib takes a second
 
         return plot_detectors(self, ax)
 
     def detectors_per_concept(self) -> dict[str, dict[str, int]]:
-        """Per category that has any its detectors by label, as a count per concept, the most frequent first."""
+        """Return the number of detectors by label per category and concept, the most frequent first."""
         detectors = self.labels[self.labels["is_detector"]]
         groups: dict[str, dict[str, int]] = {}
         for category in self.categories:
@@ -230,7 +236,7 @@ class LayerResult:
         return groups
 
     def _quantile_hint(self) -> str:
-        """The quantile with which a mask could lie well within the largest concept that is out of reach."""
+        """Return words on the quantile that would bring the largest concept out of reach within reach, if one would."""
         column = self.concepts.index(self.unreachable()[0])
         ceiling = self.ceilings[:, column].max()
         too_large = self.counts.concept_area[column] > self.counts.mask_area[:, column].max()

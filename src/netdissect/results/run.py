@@ -1,4 +1,4 @@
-"""A run: the results of some layers, the images shown with them, how it was made; saved and loaded.
+"""A run: the results of some layers, the images shown with them, and its description; saved and loaded.
 
 RUN/run.json                    format version, description (network, data, layers, settings ...), concepts
 RUN/<layer>/units.parquet       a row per unit and category; follows from the counts
@@ -26,25 +26,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from netdissect.registry import UnknownChoiceError
 from netdissect.results.description import BasisDescription, RunDescription
-from netdissect.results.formats import (
-    FORMAT_VERSION,
-    check_version,
-    description_from_format_5,
-    image_names_from_format_5,
-    layer_from_format_5,
-)
+from netdissect.results.formats import FORMAT_VERSION, READERS, check_version
 from netdissect.results.images import (
     ConceptExample,
     ShownImage,
     load_examples,
     load_images,
-    load_names,
     save_examples,
     save_images,
 )
 from netdissect.results.layer import LayerResult
-from netdissect.results.layer_files import load_layer, save_layer
+from netdissect.results.layer_files import save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
 from netdissect.storage import check_place, staged
 from netdissect.types import Concept, NetdissectError, nearest, one_line
@@ -55,6 +49,12 @@ if TYPE_CHECKING:
 #: The other files and folders of a run: no folder of a layer is called so.
 _OTHERS = ("images", "report", "rotation", "run.json", "examples.parquet", "images.parquet", "activations")
 
+#: The errors of files that are cut off, changed or missing.
+_DAMAGE = (
+    *(OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error),
+    NetdissectError,  # by the checks of settings
+)
+
 
 class UnknownLayerError(NetdissectError, KeyError):
     """A result has no layer of this name."""
@@ -64,7 +64,7 @@ class UnknownLayerError(NetdissectError, KeyError):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result(Mapping[str, LayerResult]):
-    """A run: a mapping of names to layers' results, the images its units are shown with, and how it was made.
+    """A run: a mapping of names to layers' results, with the images that show its units, and its description.
 
     >>> import numpy as np
     >>> from netdissect.results.description import DataDescription, NetworkDescription
@@ -80,9 +80,8 @@ class Result(Mapping[str, LayerResult]):
     Traceback (most recent call last):
     netdissect.results.run.UnknownLayerError: run has no layer conv2; did you mean conv1? It has conv1
 
-    ``images`` maps the index in the dataset of each image among the top ones to what is shown of it; ``description``
-    says how the run was made. ``examples`` show concepts in some of the images; they come by
-    concept, the largest first.
+    ``images`` maps indices into the dataset to small pictures: one of each top image of a unit. ``description`` says
+    how the run was made. ``examples`` show concepts in some of the images, ordered by concept, the largest first.
     """
 
     name: str
@@ -96,12 +95,12 @@ class Result(Mapping[str, LayerResult]):
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the result should know: units without a mask, concepts out of reach, images left out."""
+        """The lines that a reader should know: units without a mask, concepts out of reach, images left out."""
         return list(self.description.notes)
 
     @property
     def is_table(self) -> bool:
-        """Whether it is read from a published table: without images, activations, and all but units' best concepts."""
+        """Whether the result was read from a published table: it has the counts of units' best concepts alone."""
         return self.description.table is not None
 
     def basis_of(self, layer: str) -> BasisDescription | None:
@@ -111,7 +110,7 @@ class Result(Mapping[str, LayerResult]):
 
     @property
     def dataset_id(self) -> str:
-        """By what two results are known to be of the same images and labels."""
+        """The identity of the images and labels: results that share it were measured on the same data."""
         data, concepts = self.description.data, next(iter(self.layers.values())).concepts
         published = (data.images, len(concepts)) == (PAPER_IMAGES, PAPER_CONCEPTS)
         return PAPER_LABELS if published else data.fingerprint
@@ -142,11 +141,11 @@ class Result(Mapping[str, LayerResult]):
             raise UnknownLayerError(f"{self.name} has no layer {layer}{rest} {', '.join(self.layers)}")
 
     def summary(self) -> dict[str, Any]:
-        """The counts of every layer as plain data."""
+        """Return the counts of every layer as plain data."""
         return {"name": self.name, "layers": [layer.summary() for layer in self.layers.values()]}
 
     def plot(self) -> "list[Axes]":
-        """Draws the detectors per concept of each layer into a new figure, with matplotlib; returns the axes.
+        """Draw the detectors per concept of each layer into a new figure, with matplotlib, and return the axes.
 
         ``result[layer].plot(ax)`` draws one layer.
         """
@@ -175,45 +174,42 @@ class Result(Mapping[str, LayerResult]):
         add: Callable[[Path], object] = lambda folder: None,
         hidden: Path | None = None,
     ) -> Path:
-        """Writes the run to the directory ``out``, whole or not at all: elsewhere first, then renamed.
+        """Write the run to the directory ``out``, whole or not at all: a hidden directory is written, then renamed.
 
-        ``add`` is called with the directory being written and may add to it: the report, say. ``hidden`` is where that
-        directory is made meanwhile, on the same disk; what was left there is removed. Else a new one is made beside
-        ``out``. Raises ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
+        ``add`` is called with the hidden directory and may add files to it, such as the report. ``hidden`` is the path
+        of that directory, on the same disk, whose old contents are removed; None makes a new one beside ``out``.
+        Raises ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
         """
         out = Path(out)
         check_free(out, overwrite=overwrite)
-        # Absolute, since "." cannot be renamed.
-        with (
-            staged(out.absolute(), hidden) as stage,
-            ThreadPoolExecutor(2) as threads,
-        ):  # that compress meanwhile
+        # An absolute path, since "." cannot be renamed; two threads compress layers.
+        with staged(out.absolute(), hidden) as stage, ThreadPoolExecutor(2) as threads:
             names = {index: image.name for index, image in self.images.items()}
             saved = [
-                threads.submit(save_layer, layer, stage / folder_of(place, layer.layer), names)
-                for place, layer in enumerate(self.layers.values())
+                threads.submit(save_layer, layer, stage / folder_of(index, layer.layer), names)
+                for index, layer in enumerate(self.layers.values())
             ]
             save_images(self.images, stage)
             save_examples(self.examples, stage)
             (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
             add(stage)
-            for of_layer in saved:
-                of_layer.result()
+            for future in saved:
+                future.result()
         return out
 
     @classmethod
     def load(cls, path: str | Path) -> "Result":
-        """The run in the directory ``path``. Raises ``NetdissectError`` if it is none, or of another format version."""
+        """Return the run in the directory ``path``. Raises ``NetdissectError`` for anything else, or a damaged run."""
         root = Path(path)
         plain = _read_description(root)
         try:
             concepts = tuple(Concept(item["number"], item["name"], item["category"]) for item in plain["concepts"])
-            description, layers, names = (_load_6 if plain["format_version"] == 6 else _load_5)(root, plain, concepts)
+            description, layers, names = READERS[plain["format_version"]](root, plain, concepts)
             images = load_images(root, names)
             examples = load_examples(root, {concept.number for concept in concepts}, set(images))
-        except NetdissectError:
-            raise
-        except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except UnknownChoiceError as error:
+            raise NetdissectError(f"{root}: {error}") from error
+        except _DAMAGE as error:
             raise NetdissectError(f"{root}: the run is damaged: {type(error).__name__}: {one_line(error)}") from error
         return cls(plain["name"], {layer.layer: layer for layer in layers}, images, description, examples)
 
@@ -225,51 +221,42 @@ class Result(Mapping[str, LayerResult]):
             "layers": [
                 {
                     "layer": layer.layer,
-                    "folder": folder_of(place, layer.layer),
+                    "folder": folder_of(index, layer.layer),
                     "units": layer.unit_count,
                     "quantile": layer.quantile,
                     "iou_threshold": layer.iou_threshold,
                     "criterion": layer.criterion,
                     "out_of_reach": [concept.name for concept in layer.unreachable()],
                 }
-                for place, layer in enumerate(self.layers.values())
+                for index, layer in enumerate(self.layers.values())
             ],
             "description": self.description.to_plain(),
-            "concepts": [{"number": c.number, "name": c.name, "category": c.category} for c in first.concepts],
+            "concepts": [
+                {"number": concept.number, "name": concept.name, "category": concept.category}
+                for concept in first.concepts
+            ],
         }
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Raises ``NetdissectError`` if a run cannot be written to ``out``: asked before the work as well as after it."""
+    """Raise ``NetdissectError`` if a run cannot be written to ``out``: called before the work as well as after it."""
     check_place(out, overwrite=overwrite, markers=["run.json"], what="a run")
 
 
-def folder_of(place: int, layer: str) -> str:
-    """The layer's folder: its name, with what file systems do not take in names written as %XX."""
+def folder_of(index: int, layer: str) -> str:
+    """Return the folder of a layer: its name, with characters that file systems refuse written as %XX.
+
+    >>> folder_of(0, "layer4.1"), folder_of(1, "block/conv"), folder_of(2, "images")
+    ('layer4.1', '1-block%2Fconv', '2-images')
+    """
     name = quote(layer, safe=" #()[]@")
     folder = name[:120]
     taken = folder != name or folder.lower() in _OTHERS
-    return f"{place}-{folder}" if taken else folder
-
-
-#: A run as it is read: its description, its layers, the names of its images by their index.
-_Loaded = tuple[RunDescription, list[LayerResult], dict[int, str]]
-
-
-def _load_6(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> _Loaded:
-    layers = [load_layer(root / item["folder"], item, concepts) for item in plain["layers"]]
-    return RunDescription.from_plain(plain["description"]), layers, load_names(root)
-
-
-def _load_5(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> _Loaded:
-    layers, names = [], {}
-    for item in plain["layers"]:
-        layers.append(layer_from_format_5(root / item["folder"], item, concepts))
-        names.update(image_names_from_format_5(root / item["folder"]))
-    return description_from_format_5(plain["about"]), layers, names
+    return f"{index}-{folder}" if taken else folder
 
 
 def _read_description(root: Path) -> dict[str, Any]:
+    """Return the contents of ``run.json``. Raises ``NetdissectError`` unless its version is one that is read."""
     path = root / "run.json"
     if not path.is_file():
         runs = sorted(run.parent.name for run in root.glob("*/run.json"))

@@ -67,6 +67,15 @@ class Statistic:
 
     ``name`` is its column and its name among ``STATISTICS``, ``title`` the word for people, ``help`` a line that
     explains it. The view of a unit lists it if it is ``listed``. Subclasses define ``per_row``.
+
+    >>> class Precision(Statistic):
+    ...     name, title, help = "precision", "precision", "The share of the mask that carries the concept."
+    ...     def per_row(self, layer, rows):
+    ...         area = layer.counts.unit_area[rows.unit, rows.category]
+    ...         return layer.counts.intersection[rows.unit, rows.concept] / area
+    >>> with STATISTICS.registered("precision", Precision):
+    ...     [statistic.name for statistic in all_statistics()][-2:]
+    ['threshold', 'precision']
     """
 
     name: str
