@@ -247,7 +247,7 @@ def folder_of(index: int, layer: str) -> str:
     """Return the folder of a layer: its name, with characters that file systems refuse written as %XX.
 
     >>> folder_of(0, "layer4.1"), folder_of(1, "block/conv"), folder_of(2, "images")
-    ('layer4.1', '1-block%2Fconv', '2-images')
+    ('layer4.1', 'block%2Fconv', '2-images')
     """
     name = quote(layer, safe=" #()[]@")
     folder = name[:120]
