@@ -29,6 +29,8 @@ class SeriesData:
         self.steps = tuple(sorted(results))
         first = results[self.steps[0]]
         self.layers = tuple(first.layers)
+        self._scores = {layer: of_layer.score_column for layer, of_layer in first.items()}
+        self._titles = {layer: of_layer.score_title for layer, of_layer in first.items()}
         self._summaries: dict[str, dict[int, dict[str, Any]]] = {layer: {} for layer in self.layers}
         labels: dict[str, list[pd.DataFrame]] = {layer: [] for layer in self.layers}
         detectors: dict[str, list[pd.DataFrame]] = {layer: [] for layer in self.layers}
@@ -51,6 +53,14 @@ class SeriesData:
         """The series in the directory ``path``. Raises ``NetdissectError`` if it is none, or of another version."""
         root = Path(path)
         return cls(_SavedRuns(read_steps(root)), root.absolute().name)
+
+    def score_column(self, layer: str) -> str:
+        """The column of scores in the tables of a layer."""
+        return self._scores[layer]
+
+    def score_title(self, layer: str) -> str:
+        """The score of a layer's units in words."""
+        return self._titles[layer]
 
     def categories(self, layer: str) -> list[str]:
         """The categories that were counted, in the order of the layer's result."""
@@ -85,20 +95,22 @@ class SeriesData:
     def first_detectors(self, layer: str) -> pd.DataFrame:
         """Each concept that ever has a detector, by category: the first ``step`` at which, in the order of these.
 
-        ``unit`` is the best of its detectors then, ``iou`` that unit's; ``steps`` says at how many steps it has one.
+        ``unit`` is the best of its detectors then, beside that unit's score; ``steps`` counts the steps at which it has
+        one.
         """
-        detectors = self._detectors[layer].sort_values(["step", "iou", "unit"], ascending=[True, False, True])
+        score = self._scores[layer]
+        detectors = self._detectors[layer].sort_values(["step", score, "unit"], ascending=[True, False, True])
         groups = detectors.groupby(["category", "concept"], sort=False)
-        first = groups[["step", "unit", "iou"]].first().assign(steps=groups["step"].nunique()).reset_index()
+        first = groups[["step", "unit", score]].first().assign(steps=groups["step"].nunique()).reset_index()
         return first.sort_values(["step", "category", "concept"], ignore_index=True)
 
     def units(self, layer: str) -> pd.DataFrame:
-        """Each unit's label through time, a row per ``unit`` and ``step``: ``category``, ``concept``, ``iou``.
+        """Each unit's label through time, a row per ``unit`` and ``step``: ``category``, ``concept``, score.
 
-        A unit whose mask overlaps no concept has none, and an IoU of 0. ``is_detector`` is whether the IoU is greater
-        than the cut.
+        A unit whose mask overlaps no concept has none, and a score of 0. ``is_detector`` is whether the score is
+        greater than the cut.
         """
-        columns = ["unit", "step", "category", "concept", "iou", "is_detector"]
+        columns = ["unit", "step", "category", "concept", self._scores[layer], "is_detector"]
         return self._labels[layer].sort_values(["unit", "step"], ignore_index=True)[columns]
 
     def summary(self) -> dict[str, Any]:
