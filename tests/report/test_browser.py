@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from netdissect import write_report
+from netdissect.choices import CRITERIA
 from netdissect.engine.alignment import STRETCH
 from netdissect.engine.mask import unit_masks
-from netdissect.results.criteria import CRITERIA
 from netdissect.results.statistics import STATISTICS
 from tests.report.accessibility import barriers
 from tests.report.results import CONCEPTS, HOSTILE, LONG, RIGHT_TO_LEFT, random_layer, result_of
