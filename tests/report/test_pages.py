@@ -25,8 +25,6 @@ from tests.report.results import HOSTILE, LONG, RIGHT_TO_LEFT, random_layer, res
 from tests.unchecked import unchecked_types
 
 #: COCO's decoder still makes arrays as numpy 1 did.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def chunks_of(pages):
     """Per layer its units."""
