@@ -26,6 +26,7 @@ from tests.unchecked import unchecked_types
 
 #: COCO's decoder still makes arrays as numpy 1 did.
 
+
 def chunks_of(pages):
     """Per layer its units."""
     units = {}

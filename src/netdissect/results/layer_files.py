@@ -58,13 +58,13 @@ def load_layer(
     folder: Path, item: Mapping[str, Any], concepts: tuple[Concept, ...]
 ) -> tuple[LayerResult, dict[int, str]]:
     """The layer's result, and the names of the images among its top ones."""
-    with np.load(folder / "tally.npz") as file:
+    with (folder / "tally.npz").open("rb") as opened, np.load(opened) as file:
         counts = {name: file[name] for name in _TALLY}
-    with np.load(folder / "top.npz") as file:
+    with (folder / "top.npz").open("rb") as opened, np.load(opened) as file:
         kept = {field: file[name] for name, field in _TOP.items()}
     further: dict[str, Any] = {}
     if (folder / "peaks.npz").is_file():
-        with np.load(folder / "peaks.npz") as file:
+        with (folder / "peaks.npz").open("rb") as opened, np.load(opened) as file:
             further = {"sample": tuple(file["image_name"].tolist()), "peaks": file["peaks"]}
     if (folder / VISUALIZATIONS).is_file():
         rows = pd.read_parquet(folder / VISUALIZATIONS)[_VISUALIZED].to_dict("records")
