@@ -165,7 +165,8 @@ def write_npz(
 def read_npz(path: Path, *, arrays: bool = True) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The plain data and, unless they are not wanted, the arrays of such a file; zip's own checksums are verified."""
     try:
-        with np.load(path) as file:
+        # Opened here, since numpy leaves open what is no archive.
+        with path.open("rb") as opened, np.load(opened) as file:
             found = {name: file[name] for name in file.files if arrays or name == "description"}
         return json.loads(found.pop("description").tobytes()), found
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
