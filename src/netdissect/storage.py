@@ -182,6 +182,13 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool 
                 np.lib.format.write_array(member, array)
 
 
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` file. Raises ``OSError``, or what numpy raises for a damaged file."""
+    # Opened here, since numpy leaves open a file that is no archive.
+    with path.open("rb") as opened, np.load(opened) as file:
+        return {name: file[name] for name in file.files}
+
+
 def write_text(path: Path, text: str) -> None:
     """Replaces the file in one step. Raises ``OSError``."""
     with _replacing(path) as beside:
