@@ -221,8 +221,11 @@ def _of_result(name: str, result: Result, layer: str, cut: float) -> Network:
         summary["by_label"]["detectors"],
         summary["by_category"]["categories"],
         Conditions(
-            *(result.description.data.name, result.dataset_id),
-            *(of_layer.quantile, of_layer.categories, of_layer.criterion),
+            result.description.data.name,
+            result.dataset_id,
+            of_layer.quantile,
+            of_layer.categories,
+            of_layer.criterion,
         ),
         dataclasses.replace(result, layers={layer: of_layer}),
     )

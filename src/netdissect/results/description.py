@@ -3,7 +3,7 @@
 Each class knows its plain form, which ``run.json`` holds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,6 +12,11 @@ from attrs import frozen
 from netdissect.engine.field import Field
 from netdissect.settings import Settings
 from netdissect.types import NetdissectError
+
+
+def _tuple(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(values)
+
 
 _KINDS_OF_MAPS = {"nuhw": "maps", "nhwu": "maps, units last", "ntu": "tokens", "nu": "vectors"}
 
@@ -50,9 +55,9 @@ class DataDescription:
 
     name: str
     fingerprint: str
-    label_shape: tuple[int, ...] = attrs.field(default=(), converter=tuple)
+    label_shape: tuple[int, ...] = attrs.field(default=(), converter=_tuple)
     images: int | None = None
-    skipped: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    skipped: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the plain form."""
@@ -103,9 +108,9 @@ class LayerDescription:
     """
 
     type: str
-    shape: tuple[int, ...] = attrs.field(converter=tuple)
+    shape: tuple[int, ...] = attrs.field(converter=_tuple)
     layout: str
-    tokens_left_out: tuple[int, ...] = attrs.field(default=(), converter=tuple)
+    tokens_left_out: tuple[int, ...] = attrs.field(default=(), converter=_tuple)
     align: str = "stretch"
     field: Field | None = None
     no_field: str = ""
@@ -168,7 +173,7 @@ class RunDescription:
     settings: Settings | None = None
     looks: Mapping[str, Any] | None = None
     versions: Mapping[str, str] = attrs.field(factory=dict)
-    notes: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    notes: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
     timings: Mapping[str, float] = attrs.field(factory=dict)
     components: Mapping[str, Any] = attrs.field(factory=dict)
     table: str | None = None

@@ -92,7 +92,8 @@ def _read_6(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...])
 
 
 def _read_5(root: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> Contents:
-    layers, names = [], {}
+    layers: list[LayerResult] = []
+    names: dict[int, str] = {}
     for item in plain["layers"]:
         folder = root / item["folder"]
         layers.append(_layer_5(folder, item, concepts))
