@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden
 from netdissect.broden.building.processes import core_count
 from netdissect.broden.building.sources import open_sources
@@ -52,7 +53,7 @@ def build(specs: list[str], times: int, workers: int, send) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         begun = time.perf_counter()
-        built = build_broden(sources, folder / "broden", workers=workers)
+        built = build_broden(sources, folder / "broden", BuildOptions(workers=workers))
         seconds = time.perf_counter() - begun
     finally:
         shutil.rmtree(folder)

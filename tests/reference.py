@@ -11,33 +11,33 @@ import numpy as np
 
 
 def threshold(values, quantile):
-    """``T = v[floor(q*N)]``, values sorted descending and counted from 0."""
+    """Return ``T = v[floor(q*N)]``, values sorted descending and counted from 0."""
     descending = sorted((float(value) for value in values), reverse=True)
     return descending[math.floor(Decimal(str(quantile)) * len(descending))]
 
 
 def neighbours(position, length, out):
-    """The two input positions around output position ``position`` when stretching, and the weight of the second."""
-    place = (Fraction(2 * position + 1, 2) * length / out) - Fraction(1, 2)
-    place = min(max(place, Fraction(0)), Fraction(length - 1))
-    first = math.floor(place)
-    return first, min(first + 1, length - 1), place - first
+    """Return the two input positions around an output position when stretching, and the weight of the second."""
+    x = (Fraction(2 * position + 1, 2) * length / out) - Fraction(1, 2)
+    x = min(max(x, Fraction(0)), Fraction(length - 1))
+    first = math.floor(x)
+    return first, min(first + 1, length - 1), x - first
 
 
 def anchored(centres, pixels):
-    """As ``neighbours``, where input positions lie at ``centres`` on an axis of ``pixels`` image pixels."""
+    """Return a function like ``neighbours``, for inputs at ``centres`` on an axis of ``pixels`` image pixels."""
 
-    def neighbours_there(position, length, out):
-        place = Fraction(2 * position + 1, 2) * pixels / out - Fraction(1, 2)
-        places = [Fraction(centre) for centre in centres]
-        if place <= places[0]:
+    def neighbours_of_centres(position, length, out):
+        x = Fraction(2 * position + 1, 2) * pixels / out - Fraction(1, 2)
+        exact = [Fraction(centre) for centre in centres]
+        if x <= exact[0]:
             return 0, 0, Fraction(0)
         for first in range(length - 1):
-            if places[first] <= place < places[first + 1]:
-                return first, first + 1, (place - places[first]) / (places[first + 1] - places[first])
+            if exact[first] <= x < exact[first + 1]:
+                return first, first + 1, (x - exact[first]) / (exact[first + 1] - exact[first])
         return length - 1, length - 1, Fraction(0)
 
-    return neighbours_there
+    return neighbours_of_centres
 
 
 def between(first, second, weight):
@@ -46,9 +46,9 @@ def between(first, second, weight):
 
 
 def mask(map_, level, shape, rows=neighbours, columns=neighbours):
-    """Booleans ``shape``: where the bilinear interpolation of ``map_`` is greater than ``level``.
+    """Return a mask of ``shape``: true where the bilinear interpolation of ``map_`` is greater than ``level``.
 
-    ``rows`` and ``columns`` tell between which input positions an output position lies.
+    ``rows`` and ``columns`` return the input positions around an output position, as ``neighbours`` does.
     """
     height, width = map_.shape
     result = np.zeros(shape, dtype=bool)
@@ -63,7 +63,7 @@ def mask(map_, level, shape, rows=neighbours, columns=neighbours):
 
 
 def exact_upsample(map_, shape, rows=neighbours, columns=neighbours):
-    """Bilinear interpolation in fractions, without any rounding."""
+    """Interpolate bilinearly in fractions, without any rounding."""
     height, width = map_.shape
     result = np.zeros(shape, dtype=object)
     for y in range(shape[0]):
@@ -77,7 +77,7 @@ def exact_upsample(map_, shape, rows=neighbours, columns=neighbours):
 
 
 def carries(labels, number):
-    """Where an image carries a concept, in however many label layers, or as a whole."""
+    """Return the pixels that carry a concept, in one label layer or several, or as a whole image."""
     if number in labels.whole:
         return np.ones(labels.maps.shape[1:], dtype=bool)
     found = np.zeros(labels.maps.shape[1:], dtype=bool)
@@ -87,7 +87,7 @@ def carries(labels, number):
 
 
 def dissect(activations, labels, concepts, quantile):
-    """Thresholds, and per (unit, concept number) I, per (unit, category) A, per concept number L, per pair IoU."""
+    """Return thresholds, I by (unit, concept number), A by (unit, category), L by concept number, and IoU as I."""
     units = activations.shape[1]
     shape = labels[0].maps.shape[1:]
     thresholds = [threshold(activations[:, unit].ravel(), quantile) for unit in range(units)]
@@ -112,7 +112,7 @@ def dissect(activations, labels, concepts, quantile):
 
 
 def best_concept(unit, category, concepts, iou):
-    """The concept of highest IoU in a category, ties to the lower number; None without overlap."""
+    """Return the concept of highest IoU in a category, ties to the lower number; None without overlap."""
     inside = sorted((c for c in concepts if c.category == category), key=lambda c: c.number)
     best = None
     for concept in inside:

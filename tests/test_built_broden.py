@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from netdissect import BrodenDataset, dissect
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden
 from netdissect.broden.building.color import COLOR_NAMES, name_colors, read_color_table
 from netdissect.broden.building.sources import open_sources
-from netdissect.broden.building.work import place_of
+from netdissect.broden.building.work import split_position
 from netdissect.broden.check import check_broden
 from netdissect.concepts.census import count_concepts
 from tests.shared import SHARED, needs_shared
@@ -41,10 +42,12 @@ def built(tmp_path_factory):
     build_broden(
         open_sources([*sources, f"imagefolder={root / 'dtd'}:texture"]),
         out,
-        size=(96, 96),
-        color_table=SHARED / "reference" / "broden" / "w2color.npy",
-        min_images=PER_TEXTURE,
-        workers=1,
+        BuildOptions(
+            size=(96, 96),
+            color_table=SHARED / "reference" / "broden" / "w2color.npy",
+            min_images=PER_TEXTURE,
+            workers=1,
+        ),
     )
     return root, out
 
@@ -114,6 +117,6 @@ def test_a_real_network_finds_objects_textures_and_colors(built, large_networks)
 def test_the_order_is_that_of_the_published_index():
     with (SHARED / "reference" / "broden" / "index_ade20k_sample.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    places = [place_of(row["image"]) for row in rows]
+    places = [split_position(row["image"]) for row in rows]
     assert places == sorted(places) and len(places) == 1999
     assert {row["split"] for row in rows} == {"train"} and places[-1] <= 0.7

@@ -1,4 +1,4 @@
-"""The concepts of one image, as arrays."""
+"""The labels of one image."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Choices by name: each is registered once, and errors and help texts list what is registered."""
+"""Choices by name: each is registered once, and errors and help texts list the registered ones."""
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping

@@ -21,8 +21,8 @@ import certifi
 import numpy as np
 import pytest
 
-from netdissect.broden import download, fetch
-from netdissect.broden.download import download_broden
+from netdissect.broden import fetch
+from netdissect.broden.download import MIRROR, Archive, download_broden
 from netdissect.broden.fetch import ATTEMPTS
 from netdissect.concepts import BrodenDataset
 from netdissect.types import NetdissectError
@@ -180,7 +180,8 @@ def environment(monkeypatch, certificate):
 
 
 def get(server, out, **options):
-    return download_broden(out, **{"mirror": server.mirror, "pause": 0.0} | options)
+    archive = {name: options.pop(name) for name in ("size", "mirror", "sha256") if name in options}
+    return download_broden(out, Archive(**{"mirror": server.mirror} | archive), **{"pause": 0.0} | options)
 
 
 def refused(server, out, **options):
@@ -582,12 +583,15 @@ def test_a_server_that_is_away_midway(server, made, tmp_path):
 
 
 def test_the_published_address_may_be_replaced(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "MIRROR", server.mirror)
+    """Requests to the published address go to this server, as to a proxy."""
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTP_PROXY", server.mirror)
     server.usual = status(404)
-    assert refused(server, tmp_path).endswith("; --mirror URL names another place")
+    assert refused(server, tmp_path, mirror=MIRROR).endswith("; --mirror URL names another place")
+    assert server.asked[0][0] == f"{MIRROR}/broden1_224.zip"
     server.usual = honest()
     server.content = b"no archive"
-    assert "--mirror" not in refused(server, tmp_path)
+    assert "--mirror" not in refused(server, tmp_path, mirror=MIRROR)
 
 
 NO_MIRRORS = ("", "netdissect", "ftp://127.0.0.1/data", "file:///tmp", "/tmp", "http://", "http:///data", "http://[::1")
@@ -761,8 +765,9 @@ def test_a_directory_that_cannot_be_replaced_comes_back(server, tmp_path, monkey
 @contextmanager
 def other_process(server, out, on_progress="lambda *call: None"):
     code = (
-        "import os, signal, sys; from pathlib import Path; from netdissect.broden.download import download_broden\n"
-        f"download_broden(Path(sys.argv[1]), mirror=sys.argv[2], pause=0.0, on_progress={on_progress})"
+        "import os, signal, sys; from pathlib import Path; "
+        "from netdissect.broden.download import Archive, download_broden\n"
+        f"download_broden(Path(sys.argv[1]), Archive(mirror=sys.argv[2]), pause=0.0, on_progress={on_progress})"
     )
     process = subprocess.Popen([sys.executable, "-c", code, out, server.mirror], stderr=subprocess.PIPE)
     try:

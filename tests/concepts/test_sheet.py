@@ -6,7 +6,7 @@ from PIL import Image
 
 from netdissect.concepts import FolderDataset, Scenes
 from netdissect.concepts.find import find_concept
-from netdissect.concepts.sheet import TILE, light_up, write_sheet
+from netdissect.concepts.sheet import TILE, SheetOptions, light_up, write_sheet
 from netdissect.labels import Labels
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.planted import MemoryDataset
@@ -172,7 +172,7 @@ def test_all_images_of_a_concept_each_in_a_tile(tmp_path):
 def test_images_are_drawn_by_seed(tmp_path):
     data, drawn = Flat(100), []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        assert write_sheet(data, CONCEPTS[0], tmp_path / f"{name}.png", count=6, seed=seed) == 6
+        assert write_sheet(data, CONCEPTS[0], tmp_path / f"{name}.png", SheetOptions(count=6, seed=seed)) == 6
         drawn.append(shown(tmp_path / f"{name}.png"))
     assert drawn[0] == drawn[1] != drawn[2]
     assert all(len(indices) == 6 and all(index % 2 for index in indices) for indices in drawn)
@@ -190,7 +190,7 @@ def test_a_concept_in_a_part_of_the_image(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".jpeg"])
 def test_jpeg(tmp_path, suffix):
-    assert write_sheet(Flat(4), CONCEPTS[1], tmp_path / f"sheet{suffix}", count=3) == 3
+    assert write_sheet(Flat(4), CONCEPTS[1], tmp_path / f"sheet{suffix}", SheetOptions(count=3)) == 3
     assert Image.open(tmp_path / f"sheet{suffix}").format == "JPEG"
 
 
@@ -226,11 +226,11 @@ def test_bad_images(tmp_path):
     with pytest.raises(BadSampleError, match=r"image [37] is damaged"):
         write_sheet(data, CONCEPTS[0], tmp_path / "sheet.png")
     assert not (tmp_path / "sheet.png").exists()
-    assert write_sheet(data, CONCEPTS[0], tmp_path / "sheet.png", skip_bad=True, count=4) == 4
+    assert write_sheet(data, CONCEPTS[0], tmp_path / "sheet.png", SheetOptions(skip_bad=True, count=4)) == 4
     assert shown(tmp_path / "sheet.png") == [1, 5, 9, 11]
     data.bad = range(12)
     with pytest.raises(NetdissectError, match="none of the images of car can be read"):
-        write_sheet(data, CONCEPTS[0], tmp_path / "other.png", skip_bad=True)
+        write_sheet(data, CONCEPTS[0], tmp_path / "other.png", SheetOptions(skip_bad=True))
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_sheets_that_cannot_be(tmp_path, options, name, said):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").write_text("")
     with pytest.raises(NetdissectError, match=said) as caught:
-        write_sheet(Flat(2), CONCEPTS[0], tmp_path / name, **options)
+        write_sheet(Flat(2), CONCEPTS[0], tmp_path / name, SheetOptions(**options))
     assert "\n" not in str(caught.value)
 
 
@@ -261,7 +261,8 @@ def test_no_image_carries_the_concept(tmp_path):
 
 def test_scenes(tmp_path):
     data = Scenes(6, size=(64, 64))
-    assert write_sheet(data, find_concept(data.concepts, "color:red"), tmp_path / "sheet.png", count=2) == 2
+    red = find_concept(data.concepts, "color:red")
+    assert write_sheet(data, red, tmp_path / "sheet.png", SheetOptions(count=2)) == 2
 
 
 def test_real_images_of_a_folder(tmp_path):

@@ -19,7 +19,7 @@ CATEGORIES = ("object", "part", "texture")
 
 @st.composite
 def cases(draw):
-    """A small dataset with several label layers, and activations with ties, dead units and odd sizes."""
+    """Draw a small dataset with several label layers, and activations with ties, dead units and odd sizes."""
     images, units = draw(st.integers(1, 7)), draw(st.integers(1, 5))
     height, width = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     shape = (draw(st.integers(1, 9)), draw(st.integers(1, 9)))
@@ -45,7 +45,7 @@ def cases(draw):
 
 
 def made(case):
-    """The case with its labels and concepts as objects; made here, as strategies may not touch the random module."""
+    """Return the case with labels and concepts as objects. Strategies may not make them: this touches `random`."""
     activations, labels, concepts, shape, quantile = case
     return activations, [Labels(**each) for each in labels], [Concept(*each) for each in concepts], shape, quantile
 

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect.engine.basis import Moments, Rotation, in_basis, random_rotation
+from tests.engine.accumulator_laws import check_laws
+from tests.engine.activations import batches
 
 #: Rounding of float64 in products of 40 units.
 NEAR = {"rtol": 0, "atol": 1e-11}
@@ -20,7 +22,7 @@ few = settings(max_examples=40, deadline=None)
 
 
 def planted(angles, reversed_pairs, still, seed):
-    """A rotation that turns planes by ``angles``, reverses some pairs of directions, and lets some stand still."""
+    """Return a rotation that turns planes by ``angles``, reverses some pairs of directions, and fixes some."""
     turns = [[[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]] for angle in angles]
     blocks = [*turns, *[-np.eye(2)] * reversed_pairs, *[np.eye(1)] * still]
     matrix = scipy.linalg.block_diag(*blocks)
@@ -39,7 +41,7 @@ def test_random_rotations_are_rotations(units, seed):
 
 
 def test_random_rotations_are_uniform():
-    """Of the plane: the angle is. Of space: the trace is ``1 + 2 cos`` of an angle of density ``(1 - cos) / pi``."""
+    """In the plane angles are uniform. In space the trace is ``1 + 2 cos`` of angles of density ``(1 - cos) / pi``."""
     of_plane = [random_rotation(2, seed) for seed in range(2000)]
     angles = [np.arctan2(matrix[1, 0], matrix[0, 0]) for matrix in of_plane]
     assert scipy.stats.kstest(angles, scipy.stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 0.01
@@ -50,8 +52,8 @@ def test_random_rotations_are_uniform():
 
 @few
 @given(units, seeds, amounts, amounts)
-def test_powers_of_random_rotations(units, seed, one, other):
-    check_powers(random_rotation(units, seed), one, other)
+def test_powers_of_random_rotations(units, seed, first, second):
+    check_powers(random_rotation(units, seed), first, second)
 
 
 @few
@@ -63,20 +65,20 @@ def test_powers_of_random_rotations(units, seed, one, other):
     amounts,
     amounts,
 )
-def test_powers_of_rotations_with_planted_eigenvalues(angles, reversed_pairs, still, seed, one, other):
+def test_powers_of_rotations_with_planted_eigenvalues(angles, reversed_pairs, still, seed, first, second):
     """Equal angles, half turns, and directions that stand still: eigenvalues that are not simple."""
     matrix = planted(angles, reversed_pairs, still + (not angles and not reversed_pairs), seed)
-    check_powers(matrix, one, other)
+    check_powers(matrix, first, second)
 
 
-def check_powers(matrix, one, other):
+def check_powers(matrix, first, second):
     rotation, identity = Rotation.of(matrix), np.eye(len(matrix))
     assert np.allclose(rotation.power(1), matrix, **NEAR)
     assert np.allclose(rotation.power(0), identity, **NEAR)
-    power = rotation.power(one)
+    power = rotation.power(first)
     assert np.allclose(power @ power.T, identity, **NEAR)
     assert np.linalg.det(power) == pytest.approx(1)
-    assert np.allclose(power @ rotation.power(other), rotation.power(one + other), **NEAR)
+    assert np.allclose(power @ rotation.power(second), rotation.power(first + second), **NEAR)
 
 
 def test_a_half_turn_goes_by_the_plane_and_an_angle_by_the_shorter_way():
@@ -115,6 +117,23 @@ def test_components_are_those_of_numpy():
     assert np.allclose(moments.mean, float32.mean(axis=0), rtol=1e-12)
     largest = found.rows[np.arange(6), np.abs(found.rows).argmax(axis=1)]
     assert (largest > 0).all()
+
+
+def near(moments, other):
+    """Return whether moments are equal but for a few hundred roundings of the largest number."""
+    size = max(1e-300, float(other.mean.abs().max()), float(other.scatter.abs().max()) ** 0.5)
+    return (
+        moments.count == other.count
+        and bool(((moments.mean - other.mean).abs() <= 1e-13 * size).all())
+        and bool(((moments.scatter - other.scatter).abs() <= 1e-12 * other.count * size**2).all())
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(batches(units=3, largest=1e6))
+def test_laws_of_moments(maps):
+    """Any order gives the same to rounding; the other laws hold to the last bit."""
+    check_laws(lambda: Moments.empty(3), [(batch,) for batch in maps], same_in_any_order=near)
 
 
 @pytest.mark.parametrize(("units", "directions", "side"), [(37, 53, 3), (100, 33, 1), (13, 7, 5)])

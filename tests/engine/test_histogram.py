@@ -1,4 +1,4 @@
-"""The one-pass histogram: exact, whatever comes in whatever order; and the bound that follows from it."""
+"""The one-pass histogram is exact, in any order of values; so is the bound that follows from it."""
 
 from itertools import pairwise
 
@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect.engine.histogram import BINS, Histogram
+from tests.engine.accumulator_laws import check_laws, same
+from tests.engine.activations import batches
 
 SCALES = st.sampled_from([1e-30, 1e-3, 1.0, 7.0, 1e6, 1e37])
 
@@ -16,7 +18,7 @@ SCALES = st.sampled_from([1e-30, 1e-3, 1.0, 7.0, 1e6, 1e37])
 def histogram_of(*batches):
     histogram = Histogram.empty(batches[0].shape[1])
     for maps in batches:
-        histogram.update(maps, maps.amin(dim=(0, 2, 3)), maps.amax(dim=(0, 2, 3)))
+        histogram.update(*part_of(maps))
     return histogram
 
 
@@ -29,10 +31,6 @@ def batches_of(seed, scales, units=3):
         maps[:, -1] = random.choice([0.0, 6.0], maps[:, -1].shape)
         made.append(torch.from_numpy(maps.astype(np.float32)))
     return made
-
-
-def same(one, other):
-    return all(torch.equal(vars(one)[name], vars(other)[name]) for name in vars(one))
 
 
 @settings(max_examples=100, deadline=None)
@@ -53,17 +51,27 @@ def test_counts_are_those_of_a_plain_histogram(seed, scales):
         assert narrower >= BINS or width <= max(2.0**-126, np.abs(row).max() * 2.0**-20)
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32), scales=st.lists(SCALES, min_size=2, max_size=6), cut=st.integers(1, 5))
-def test_order_and_parts_do_not_matter(seed, scales, cut):
-    batches = batches_of(seed, scales)
-    whole = histogram_of(*batches)
-    assert same(histogram_of(*reversed(batches)), whole)
-    assert same(histogram_of(torch.cat(batches)), whole)
-    cut = min(cut, len(batches) - 1)
-    parts = histogram_of(*batches[:cut]), histogram_of(*batches[cut:])
-    assert same(parts[0] + parts[1], whole)
-    assert same(parts[1] + parts[0], whole)
+def part_of(maps):
+    return maps, maps.amin(dim=(0, 2, 3)), maps.amax(dim=(0, 2, 3))
+
+
+@settings(max_examples=15, deadline=None)
+@given(batches())
+def test_laws(maps):
+    """Drawn are both zeros, subnormals, ties, and numbers from 1e-45 to the largest."""
+    check_laws(lambda: Histogram.empty(2), [part_of(batch) for batch in maps])
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32), scales=st.lists(SCALES, min_size=2, max_size=4))
+def test_laws_where_bins_are_merged(seed, scales):
+    check_laws(lambda: Histogram.empty(3), [part_of(batch) for batch in batches_of(seed, scales)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches())
+def test_batches_do_not_matter(maps):
+    assert same(histogram_of(torch.cat(maps)), histogram_of(*maps))
 
 
 @settings(max_examples=100, deadline=None)
@@ -101,6 +109,9 @@ def test_one_value_throughout(value):
 
 def test_merged_bins():
     values = torch.rand(4, 2, 9, 9) * 5 - 1
+    whole = histogram_of(values).compute()
+    assert whole.low.tolist() == values.amin(dim=(0, 2, 3)).tolist()
+    assert whole.high.tolist() == values.amax(dim=(0, 2, 3)).tolist()
     bins = histogram_of(values).compute().merged(64)
     for unit in range(2):
         edges = float(bins.start[unit]) + np.arange(65) * float(bins.width[unit])

@@ -1,4 +1,4 @@
-"""What is kept of maps is all that masks need: from rows come the same bits as from whole maps."""
+"""Kept rows hold all that masks need: masks from rows have the same bits as masks from whole maps."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from netdissect.engine.mask import unit_masks
 
 
 def masks_from_rows(maps, thresholds, bound, shape, whole):
-    """Masks of every unit of one image, put together from the rows that were kept of it."""
+    """Return the masks of every unit of one image, made from its kept rows."""
     rows = select_rows(maps[None], Extremes.of(maps[None]).row_peaks, bound, whole[None])
     times_lit = torch.zeros(len(maps), shape[0] * shape[1], dtype=torch.int64)
     for lit in lit_pixels(rows, thresholds, shape):

@@ -43,7 +43,7 @@ def impurities(source, module=""):
 
 
 def allowed(name, module):
-    """Whether an engine module may import ``name``, in full."""
+    """Return whether an engine module may import ``name``, in full."""
     package = name.split(".")[0]
     if name.startswith("torch.nn"):
         return name.startswith("torch.nn.functional")

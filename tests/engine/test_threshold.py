@@ -21,7 +21,7 @@ def test_rank_reads_the_quantile_as_a_decimal(quantile, values, rank):
 
 
 def gather(activations, quantile, batch_size, planned=None, top_images=1):
-    """What a pass over ``activations`` gathers and keeps; ``planned`` is how many images were thought to come."""
+    """Return the statistics and the kept rows of a pass; ``planned`` is the number of images that were to come."""
     images, units, height, width = activations.shape
     gathered = LayerStatistics.empty(units, top_images)
     rank = threshold_rank(quantile, (planned or images) * height * width)

@@ -104,8 +104,8 @@ def test_resume_where_nothing_was_begun_and_where_all_is_done(data, maps, tmp_pa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"quantile": 0.02}, "options quantile is 0.05, here 0.02"),
-        ({"seed": 3}, "options seed is 0, here 3"),
+        ({"quantile": 0.02}, "settings quantile is 0.05, here 0.02"),
+        ({"seed": 3}, "settings seed is 0, here 3"),
         ({"model": "other"}, "weights_sha256 is"),
         ({"data": "other"}, "data fingerprint is memory, here other"),
         ({"layers": "maps1"}, "layers maps is only there; layers maps1 is only here"),

@@ -193,6 +193,19 @@ def test_files_of_a_run(layer, tmp_path):
     assert [path.name for path in out.parent.iterdir()] == ["run"]  # nothing is left beside it
 
 
+def test_synonyms_are_saved_and_runs_of_before_are_read(tmp_path):
+    concepts = (dataclasses.replace(CONCEPTS[0], synonyms=("heaven", "ether")), *CONCEPTS[1:])
+    out = result_of(layer_result([[0, 5, 50, 0]], [[100, 60, 10]], [80, 40, 80, 100], concepts=concepts)).save(
+        tmp_path / "run"
+    )
+    assert Result.load(out)["conv"].concepts == concepts
+    description = json.loads((out / "run.json").read_text())
+    for concept in description["concepts"]:
+        concept.pop("synonyms", None)
+    (out / "run.json").write_text(json.dumps(description))
+    assert Result.load(out)["conv"].concepts == CONCEPTS
+
+
 def test_a_run_is_not_overwritten_unless_asked(layer, tmp_path):
     out = result_of(layer, name="first").save(tmp_path / "run")
     with pytest.raises(NetdissectError, match=r"run: exists already \(--overwrite"):

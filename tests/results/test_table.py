@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 from functools import cache
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from netdissect import Concept, NetdissectError, Result
 from netdissect.results import open_result, published_networks, read_table, table_files, write_table
-from netdissect.types import CATEGORIES
+from netdissect.results.published import PAPER_CATEGORIES
+from netdissect.types import CATEGORIES, sorted_categories
 from tests.results.test_results import layer_result, result_of
 from tests.shared import SHARED, needs_shared
 
@@ -73,7 +75,7 @@ def test_published_tables(name):
         (row.Index, row.category, row.concept) for row in labels.itertuples()
     }
     assert labels["iou"].to_numpy() == pytest.approx([float(rows[unit]["score"]) for unit in labels.index], abs=1e-7)
-    for category in CATEGORIES:
+    for category in PAPER_CATEGORIES:
         found = {(unit, row[f"{category}-label"]) for unit, row in rows.items() if float(row[f"{category}-iou"]) > 0.04}
         assert summary["by_category"]["categories"][category] == {
             "detectors": len(found),
@@ -117,6 +119,18 @@ def test_networks_of_the_paper():
     for network in networks:
         assert network.detectors <= sum(counts["detectors"] for counts in network.by_category.values())
         assert all(counts["unique"] <= counts["detectors"] <= network.units for counts in network.by_category.values())
+
+
+def test_the_paper_has_categories_of_its_own():
+    """What is published does not change when a category is added to the order of display."""
+    with files("netdissect.results").joinpath("published.csv").open(encoding="utf-8") as file:
+        (header, *_) = csv.reader(file)
+    published = [column.removesuffix("_unique") for column in header if column.endswith("_unique")]
+    assert sorted(published) == sorted(PAPER_CATEGORIES)
+    more = ("brand", *CATEGORIES[:2], "emotion", *CATEGORIES[2:])
+    for network in published_networks():
+        assert tuple(network.by_category) == PAPER_CATEGORIES
+        assert sorted_categories(network.by_category, more) == sorted_categories(network.by_category)
 
 
 NAMES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), min_size=1, max_size=8)

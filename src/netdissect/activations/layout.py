@@ -37,12 +37,12 @@ def layer_file(place: int, kind: str) -> str:
     return f"layer{place}.{kind}"
 
 
-def concepts_to_plain(concepts: tuple[Concept, ...]) -> list[list[Any]]:
-    return [[concept.number, concept.name, concept.category] for concept in concepts]
+def concepts_to_plain(concepts: tuple[Concept, ...]) -> list[dict[str, Any]]:
+    return [concept.to_plain() for concept in concepts]
 
 
-def concepts_from_plain(plain: list[list[Any]]) -> tuple[Concept, ...]:
-    return tuple(Concept(number, name, category) for number, name, category in plain)
+def concepts_from_plain(plain: list[Any]) -> tuple[Concept, ...]:
+    return tuple(map(Concept.from_plain, plain))
 
 
 def label_type(concepts: tuple[Concept, ...]) -> np.dtype:

@@ -1,4 +1,4 @@
-"""Fetching one large file over HTTP(S): a fetch that stopped is taken up again where it did."""
+"""Fetch one large file over HTTP(S), and resume a fetch that stopped."""
 
 import json
 import re
@@ -14,22 +14,26 @@ from netdissect.types import NetdissectError, OnProgress, one_line
 if TYPE_CHECKING:
     import httpx
 
-#: How often in a row a fetch that gets no further is tried; the pauses between double.
+#: The number of attempts in a row without progress. The pauses between them double.
 ATTEMPTS = 6
 
-#: Answers of a server that may do better a moment later.
+#: Status codes of a server that may do better a moment later.
 _PASSING = (408, 429, 500, 502, 503, 504)
 
 
 def without_password(url: str) -> str:
-    """The address as it may be shown."""
+    """Return an address that may be shown, without user name and password.
+
+    >>> without_password("http://me:secret@example.org/a.zip")
+    'http://example.org/a.zip'
+    """
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 @dataclass(frozen=True)
 class _Origin:
-    """Which file of a server bytes come from, as far as it says: only the same file's bytes may follow them."""
+    """The file of a server that bytes come from, as its headers identify it: only its own bytes may follow them."""
 
     url: str
     etag: str | None
@@ -38,7 +42,7 @@ class _Origin:
 
     @property
     def known(self) -> bool:
-        """Whether bytes that come later can be told to be the same file's."""
+        """Return whether later bytes can be recognized as the same file's."""
         return any(value is not None for value in (self.etag, self.modified, self.total))
 
     def differs(self, other: "_Origin") -> bool:
@@ -46,16 +50,16 @@ class _Origin:
         return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in pairs)
 
     def condition(self) -> dict[str, str]:
-        """The header that asks for a range of this file alone. RFC 9110, 13.1.5, does not take weak tags (W/)."""
+        """Return the header that asks for a range of this file alone. RFC 9110, 13.1.5, excludes weak tags (W/)."""
         if self.etag and self.etag.startswith('"') and self.etag.isascii():
             return {"If-Range": self.etag}
         return {"If-Range": self.modified} if self.modified else {}
 
 
 class Part:
-    """The bytes of a file that have arrived, in ``path``, and a note beside it of where they come from.
+    """The bytes of a file that have arrived, in ``path``, and a note of their origin beside it.
 
-    What lies there from another address, or cannot be told where from, stays until other bytes arrive.
+    Bytes of another or an unknown origin stay there until new bytes arrive.
     """
 
     def __init__(self, path: Path, url: str) -> None:
@@ -64,14 +68,14 @@ class Part:
         self._nothing = self.origin = _Origin(without_password(url), None, None, None)
         try:
             origin = _Origin(**json.loads(self._note.read_text()))
-        except (OSError, ValueError, TypeError):  # none, or one that a kill cut off
+        except (OSError, ValueError, TypeError):  # no note, or a note that a kill cut off
             return
         if origin.url == self.origin.url:
             self.origin = origin
 
     @property
     def size(self) -> int:
-        """How many bytes there are to go on from."""
+        """Return the number of bytes to go on from."""
         return self.path.stat().st_size if self.origin.known and self.path.exists() else 0
 
     @property
@@ -79,7 +83,7 @@ class Part:
         return self.path.exists() and self.size == self.origin.total
 
     def forget(self) -> None:
-        """From now on there are no bytes to go on from."""
+        """Go on from no bytes."""
         self.origin = self._nothing
 
     def remove(self) -> None:
@@ -97,7 +101,7 @@ class Part:
         self._note.write_text(json.dumps(asdict(origin)) + "\n")
 
     def append(self, chunks: Iterable[bytes], stop: int | None, on_progress: OnProgress) -> int:
-        """Adds what arrives and returns the size; raises ``_Again`` and removes all if more comes than to ``stop``."""
+        """Append arriving bytes and return the size. If it exceeds ``stop``, remove all and raise ``_Again``."""
         size = self.size
         on_progress("download", size, self.origin.total or 0)
         with self.path.open("ab") as file:
@@ -113,17 +117,17 @@ class Part:
 
 
 class _Again(Exception):  # noqa: N818
-    """Not what was asked for; asked again, the server may do better."""
+    """A wrong answer; the server may give a better one if asked again."""
 
 
 def fetch(part: Part, pause: float, on_progress: OnProgress) -> None:
-    """Completes ``part``; ``pause`` is in seconds, between the first two attempts.
+    """Complete ``part``; ``pause`` is the time in seconds between the first two attempts.
 
-    A connection that drops is taken up again until ``ATTEMPTS`` in a row got no further; a server that is away, or
-    answers with an error before anything came, is not tried again. Raises ``NetdissectError`` with the address, and
-    ``OSError`` if writing fails.
+    A dropped connection is resumed until ``ATTEMPTS`` in a row make no progress. A server that is away, or answers with
+    an error before any bytes came, is not asked again. Raises ``NetdissectError`` with the address, and ``OSError`` if
+    writing fails.
     """
-    import httpx  # here, since only a download needs it
+    import httpx  # only a download needs it
 
     furthest, failures, came = part.size, 0, False
     try:
@@ -155,9 +159,9 @@ def _kept(part: Part) -> str:
 
 
 def _ask(client: "httpx.Client", part: Part, on_progress: OnProgress, *, patient: bool) -> None:
-    """One request for what is missing; raises ``_Again``, or ``NetdissectError`` for an answer that is final.
+    """Request the missing bytes once. Raises ``_Again``, or ``NetdissectError`` for a final answer.
 
-    With ``patient``, a server in difficulties is not final.
+    If ``patient``, errors that may pass are not final.
     """
     start = part.size
     headers = {"Accept-Encoding": "identity"}  # ranges and lengths count the bytes as they are sent
@@ -166,7 +170,7 @@ def _ask(client: "httpx.Client", part: Part, on_progress: OnProgress, *, patient
     with client.stream("GET", part.url, headers=headers) as response:
         _check_answer(response, patient)
         origin, first, stop = _described(part.origin.url, response)
-        if response.status_code != 200:  # which is the whole file: the server knows no ranges, or has another file
+        if response.status_code != 200:  # 200 is the whole file: the server knows no ranges, or has another file
             _check_continues(part, origin, first)
         if response.status_code == 200 or not start:
             part.begin(origin)
@@ -191,7 +195,7 @@ def _check_answer(response: "httpx.Response", patient: bool) -> None:
 
 
 def _described(url: str, response: "httpx.Response") -> tuple[_Origin, int | None, int | None]:
-    """The file an answer holds bytes of, from which byte on, and before which it stops; None where it does not say."""
+    """Return the file of an answer, its first byte, and the byte before which it stops; None for unknown ones."""
     first: int | None
     headers = response.headers
     if response.status_code == 200:
@@ -208,7 +212,7 @@ def _described(url: str, response: "httpx.Response") -> tuple[_Origin, int | Non
 
 
 def _check_continues(part: Part, origin: _Origin, first: int | None) -> None:
-    """Forgets what came and raises ``_Again`` unless bytes from ``first`` on of ``origin`` are those that follow."""
+    """Raise ``_Again``, and forget all bytes, unless those of ``origin`` from ``first`` on are the next ones."""
     start, said, now = part.size, part.origin.total, origin.total
     if part.origin.differs(origin):
         changed = f": it says {now} bytes, and said {said}" if now not in (None, said) else ""

@@ -1,4 +1,4 @@
-"""Unpacking a zip archive that somebody else made."""
+"""Unpack a zip archive of foreign origin safely."""
 
 import shutil
 import stat
@@ -10,21 +10,29 @@ from typing import BinaryIO
 
 from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
 
-#: Bits of an entry's flags: encrypted, strongly encrypted, its header masked.
+#: Bits of an entry's flags: encrypted, strongly encrypted, masked header.
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
 class BadArchiveError(NetdissectError):
-    """The archive is damaged, or is not one to unpack: another copy may be better."""
+    """The archive is damaged or unsafe: another copy may be better."""
 
 
 def unpack(path: Path, folder: str, into: Path, on_progress: OnProgress = no_progress) -> Path:
-    """Unpacks the zip archive ``path``, which holds one folder named ``folder``, into the directory ``into``.
+    """Unpack the zip archive ``path``, which holds one folder named ``folder``, into the directory ``into``.
 
-    Names, kinds and sizes of all entries are looked at before anything is written, and the sum (CRC-32) of each while
-    it is. What macOS adds, ``__MACOSX/`` and ``.DS_Store``, is left out. Returns ``into / folder``.
-    Raises ``BadArchiveError`` naming the entry, ``NetdissectError`` if the disk has too little room, and ``OSError`` if
-    writing fails; what was written until then stays.
+    Names, kinds and sizes of all entries are checked before anything is written, and the checksum (CRC-32) of each
+    while it is written. Files that macOS adds, ``__MACOSX/`` and ``.DS_Store``, are left out. Returns
+    ``into / folder``. Raises ``BadArchiveError`` naming the entry, ``NetdissectError`` if the disk has too little room,
+    and ``OSError`` if writing fails; files written until then stay.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as root:
+    ...     archive = Path(root) / "a.zip"
+    ...     with zipfile.ZipFile(archive, "w") as file:
+    ...         file.writestr("data/x.txt", "hello")
+    ...     (unpack(archive, "data", Path(root)) / "x.txt").read_text()
+    'hello'
     """
     with path.open("rb") as file:
         try:
@@ -44,7 +52,7 @@ def unpack(path: Path, folder: str, into: Path, on_progress: OnProgress = no_pro
 
 
 def _check_count(archive: zipfile.ZipFile, file: BinaryIO, path: Path) -> None:
-    """Raises ``BadArchiveError`` unless as many entries were found as the archive's end says: zipfile does not look."""
+    """Raise ``BadArchiveError`` unless the archive has as many entries as its end says; zipfile does not check."""
     file.seek(max(0, path.stat().st_size - 2**17))  # the end is shorter, with the longest comment
     tail = file.read()
     end = tail.rfind(b"PK\5\6")
@@ -52,12 +60,12 @@ def _check_count(archive: zipfile.ZipFile, file: BinaryIO, path: Path) -> None:
     if said == 0xFFFF and tail[end - 76 : end - 72] == b"PK\6\6":  # zip64
         (said,) = struct.unpack_from("<Q", tail, end - 44)
     found = len(archive.infolist())
-    if said not in (found, found % 2**16):  # which some programs write instead of zip64
+    if said not in (found, found % 2**16):  # some programs write the remainder instead of zip64
         raise BadArchiveError(f"{path}: lists {found} entries, but its end says {said}")
 
 
 def _checked_entries(archive: zipfile.ZipFile, folder: str, path: Path) -> list[zipfile.ZipInfo]:
-    """The entries to unpack; raises ``BadArchiveError`` for the first that may not be."""
+    """Return the entries to unpack. Raises ``BadArchiveError`` for the first unsafe one."""
     length = path.stat().st_size
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
@@ -66,7 +74,7 @@ def _checked_entries(archive: zipfile.ZipFile, folder: str, path: Path) -> list[
         if name.startswith("__MACOSX/") or name.split("/")[-1] == ".DS_Store":
             continue
         objection = _objection(entry, folder)
-        # File systems differ in which names they take for the same one.
+        # Some file systems take names for equal that others tell apart.
         key = unicodedata.normalize("NFC", name.removesuffix("/")).casefold()
         if objection is None and key in entries:
             objection = "has the name of another entry"
@@ -86,7 +94,7 @@ def _checked_entries(archive: zipfile.ZipFile, folder: str, path: Path) -> list[
 
 
 def _objection(entry: zipfile.ZipInfo, folder: str) -> str | None:
-    """Why an entry may not be unpacked, as far as it tells by itself; None if it may."""
+    """Return the reason why an entry may not be unpacked, judged alone; None if it may."""
     name = entry.orig_filename
     parts = name.removesuffix("/").split("/")
     if name.startswith("/") or ".." in parts or "\\" in name or ":" in name:
@@ -113,18 +121,18 @@ def _check_room(entries: list[zipfile.ZipInfo], into: Path, path: Path) -> None:
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, path: Path) -> None:
-    """Unpacks one entry to the file ``to``; raises ``BadArchiveError`` if its sum or size is not what it says."""
+    """Unpack an entry to the file ``to``. Raises ``BadArchiveError`` if its checksum or size is wrong."""
     name, declared = entry.orig_filename, entry.file_size
     if name.endswith("/"):
         to.mkdir(parents=True, exist_ok=True)
         return
     to.parent.mkdir(parents=True, exist_ok=True)
-    entry.file_size += 1  # zipfile reads no further than this: one that is longer than it says would not show
+    entry.file_size += 1  # zipfile stops there: an entry longer than declared would not show
     try:
         with archive.open(entry) as packed, to.open("xb") as file:
             shutil.copyfileobj(packed, file, 2**20)
             size = file.tell()
-    except OSError:  # the disk's fault
+    except OSError:  # an error of the disk, not of the archive
         raise
     except Exception as error:  # zipfile raises errors of many kinds for damaged files
         raise BadArchiveError(f"{path}: entry {name!r} is damaged: {one_line(error)}") from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netdissect.broden.building.sources import describe_sources
 from netdissect.cli.common import JsonOption, fail, interrupted, read_size
 from netdissect.concepts.kinds import describe_kinds
 from netdissect.printing import print_build, print_census, print_checked
@@ -14,6 +15,7 @@ from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
     from netdissect.concepts import ConceptDataset
+    from netdissect.concepts.sheet import SheetOptions
 
 data_commands = typer.Typer()
 broden_commands = typer.Typer(
@@ -60,6 +62,7 @@ def concepts(
     """Counts the concepts of a dataset per category, in images and label pixels, or shows where one is drawn."""
     from netdissect.concepts import open_dataset
     from netdissect.concepts.census import count_concepts
+    from netdissect.concepts.sheet import SheetOptions
     from netdissect.progress import progress_bar
 
     if category is not None and concept is not None:
@@ -70,7 +73,8 @@ def concepts(
         dataset, size=read_size(size), ignore_index=ignore_index or (), skip_bad=skip_bad, limit=limit, seed=seed
     )
     if concept is not None:
-        _write_sheet(opened, concept, out, 24 if count is None else count, seed, skip_bad, as_json)
+        sheet = SheetOptions(24 if count is None else count, seed, skip_bad)
+        _write_sheet(opened, concept, out, sheet, as_json)
         return
     with progress_bar(True) as on_progress:
         census = count_concepts(opened, skip_bad=skip_bad, on_progress=on_progress)
@@ -83,9 +87,7 @@ def concepts(
         print_census(opened.name, census, category)
 
 
-def _write_sheet(
-    opened: "ConceptDataset", name: str, out: Path | None, count: int, seed: int, skip_bad: bool, as_json: bool
-) -> None:
+def _write_sheet(opened: "ConceptDataset", name: str, out: Path | None, options: "SheetOptions", as_json: bool) -> None:
     from netdissect.concepts.find import find_concept
     from netdissect.concepts.sheet import write_sheet
     from netdissect.progress import progress_bar
@@ -93,7 +95,7 @@ def _write_sheet(
     concept = find_concept(opened.concepts, name)
     path = out or Path(f"{concept.name.replace('/', '-')}.jpg")
     with progress_bar(True) as on_progress:
-        shown = write_sheet(opened, concept, path, count=count, seed=seed, skip_bad=skip_bad, on_progress=on_progress)
+        shown = write_sheet(opened, concept, path, options, on_progress)
     print(json.dumps({"concept": asdict(concept), "shown": shown, "sheet": str(path)}) if as_json else path)
 
 
@@ -107,10 +109,7 @@ def build(
         list[str],
         typer.Option(
             metavar="NAME=PATH",
-            help="A dataset as its publishers distribute it: ade20k, pascal_context, pascal_part, opensurfaces or dtd; "
-            "or of your own, whose category may follow as NAME=PATH:category: folder (images/, labels/, classes.csv), "
-            "imagefolder (a directory per concept), coco (a JSON file of instances, stuff or panoptic), voc. "
-            "Repeat for more.",
+            help=f"A dataset {describe_sources()}. Repeat for more.",
         ),
     ],
     size: Annotated[
@@ -139,6 +138,7 @@ def build(
 
     The dataset appears whole. merges.csv in it says which label became which concept, and why.
     """
+    from netdissect.broden.building.build_options import BuildOptions
     from netdissect.broden.building.builder import build_broden
     from netdissect.broden.building.sources import open_sources
     from netdissect.progress import progress_bar
@@ -148,15 +148,9 @@ def build(
             built = build_broden(
                 open_sources(source),
                 out,
-                size=read_size(size),
-                colors=colors,
-                color_table=color_table,
-                min_images=min_images,
-                min_coverage=min_coverage,
-                skip_bad=skip_bad,
+                BuildOptions(read_size(size), colors, color_table, min_images, min_coverage, skip_bad, workers),
                 overwrite=overwrite,
                 resume=resume,
-                workers=workers,
                 on_progress=on_progress,
             )
     except KeyboardInterrupt:
@@ -178,7 +172,7 @@ def download(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset if it is there.")] = False,
 ) -> None:
     """Downloads the published Broden and unpacks it. What was interrupted goes on where it stopped."""
-    from netdissect.broden.download import MIRROR, download_broden
+    from netdissect.broden.download import MIRROR, Archive, download_broden
     from netdissect.progress import progress_bar
 
     try:
@@ -191,9 +185,7 @@ def download(
 
             path = download_broden(
                 out,
-                size,
-                mirror=MIRROR if mirror is None else mirror,
-                sha256=sha256,
+                Archive(size, MIRROR if mirror is None else mirror, sha256),
                 overwrite=overwrite,
                 on_progress=in_megabytes,
             )

@@ -11,13 +11,14 @@ import pandas as pd
 from netdissect.compare.compared_network import ComparedNetwork, ConceptKey, Conditions
 from netdissect.results import Result, published_networks
 from netdissect.results.published import (
+    PAPER_CATEGORIES,
     PAPER_CUT,
     PAPER_DATASET,
     PAPER_LABELS,
     PAPER_QUANTILE,
     PublishedNetwork,
 )
-from netdissect.types import CATEGORIES, NetdissectError, distinct, nearest, sorted_categories
+from netdissect.types import NetdissectError, distinct, nearest, sorted_categories
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _from_result(name: str, result: Result, layer: str, cut: float) -> ComparedN
 
 
 def _from_paper(network: PublishedNetwork, *, grouped: bool) -> ComparedNetwork:
-    conditions = Conditions(PAPER_DATASET, PAPER_LABELS, PAPER_QUANTILE, CATEGORIES)
+    conditions = Conditions(PAPER_DATASET, PAPER_LABELS, PAPER_QUANTILE, PAPER_CATEGORIES)
     return ComparedNetwork(
         f"{network.name} (paper)",
         network.layer,

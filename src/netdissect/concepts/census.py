@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int64
 
 from netdissect.concepts.base import ConceptDataset, check_dataset
 from netdissect.concepts.passes import map_labels
-from netdissect.labels import Labels
+from netdissect.labels import Labels, repeated
 from netdissect.types import Concept, OnProgress, no_progress, sorted_categories
 
 
@@ -173,10 +173,7 @@ def count_pixels(labels: Labels, table: Int64[np.ndarray, " numbers"], count: in
     [2, 2]
     """
     layers = table[labels.maps]
-    pixels = np.zeros(1 + count, dtype=np.int64)
-    for depth, layer in enumerate(layers):
-        again = (layers[:depth] == layer).any(axis=0)
-        pixels += np.bincount(layer[~again], minlength=1 + count)
+    pixels = np.bincount(layers[~repeated(layers)], minlength=1 + count)
     height, width = labels.maps.shape[1:]
     pixels[table[np.array(labels.whole, dtype=np.int64)]] = height * width
     return pixels[1:]

@@ -13,7 +13,15 @@ from netdissect.types import BadSampleError, NetdissectError, one_line
 
 
 def read_table(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
-    """Read the rows of a CSV file, values stripped. Raises ``NetdissectError``, also if a needed column is missing."""
+    """Read the rows of a CSV file, values stripped. Raises ``NetdissectError``, also if a needed column is missing.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "label.csv"
+    ...     _ = path.write_text("number, name\\n1, sky\\n")
+    ...     read_table(path, ["number", "name"])
+    [{'number': '1', 'name': 'sky'}]
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -40,7 +48,14 @@ def read_number(text: str, path: Path, column: str) -> int:
 
 
 def read_image(path: Path) -> Image.Image:
-    """Read an image as RGB. Raises ``BadSampleError``, also if it is not known which of its values is white."""
+    """Read an image as RGB. Raises ``BadSampleError``, also if it is not known which of its values is white.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (6, 4)).save(Path(folder) / "a.png")
+    ...     read_image(Path(folder) / "a.png").mode
+    'RGB'
+    """
     image = open_image(path)
     if image.mode.startswith("I;16") or (image.mode == "I" and png_depth(path) == 16):
         return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).astype(np.uint8)).convert("RGB")
@@ -50,7 +65,14 @@ def read_image(path: Path) -> Image.Image:
 
 
 def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
-    """Read a label map of one channel (grey or palette), a class index per pixel. Raises ``BadSampleError``."""
+    """Read a label map of one channel (grey or palette), a class index per pixel. Raises ``BadSampleError``.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("L", (2, 1), 7).save(Path(folder) / "a.png")
+    ...     read_indices(Path(folder) / "a.png").tolist()
+    [[7, 7]]
+    """
     image = open_image(path, "label map")
     pixels = np.asarray(image)
     if image.mode == "L":
@@ -61,7 +83,14 @@ def read_indices(path: Path) -> Int32[np.ndarray, "h w"]:
 
 
 def read_label_colors(path: Path) -> Int32[np.ndarray, "h w"]:
-    """Read a label map as Broden stores it, R + 256 G per pixel. Raises ``BadSampleError``."""
+    """Read a label map as Broden stores it, R + 256 G per pixel. Raises ``BadSampleError``.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (2, 1), (7, 1, 0)).save(Path(folder) / "a.png")
+    ...     read_label_colors(Path(folder) / "a.png").tolist()
+    [[263, 263]]
+    """
     pixels: UInt8[np.ndarray, "h w 3"] = np.asarray(open_image(path, "label map").convert("RGB"))
     return pixels[:, :, 0].astype(np.int32) + 256 * pixels[:, :, 1].astype(np.int32)
 

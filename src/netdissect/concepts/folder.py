@@ -74,6 +74,18 @@ class FolderDataset:
 
     Raises ``NetdissectError`` if images and label maps do not pair up. With ``skip_bad``, reading an image or a label
     map without a partner raises ``BadSampleError`` instead.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     root = Path(folder)
+    ...     _ = (root / "classes.csv").write_text("index,name\\n0,road\\n1,sky\\n")
+    ...     for name in ("images", "labels"):
+    ...         (root / name).mkdir()
+    ...     Image.new("RGB", (4, 4)).save(root / "images" / "1.png")
+    ...     Image.new("L", (4, 4), 1).save(root / "labels" / "1.png")
+    ...     data = FolderDataset(root, label_shape=(1, 2))
+    ...     data.image_name(0), data.labels(0).maps.tolist(), [concept.name for concept in data.concepts]
+    ('1.png', [[[2, 2]]], ['road', 'sky'])
     """
 
     def __init__(

@@ -58,7 +58,7 @@ DATASET_KINDS = Registry(
 
 
 def describe_kinds() -> str:
-    """Return what a dataset may be, for ``--help`` and errors.
+    """Return a list of the kinds, for ``--help`` and errors.
 
     >>> describe_kinds().partition(", a Broden directory")[0]
     'the word scenes (painted on the fly)'

@@ -28,6 +28,24 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
+class SheetOptions:
+    """The images of a sheet: up to ``count``, drawn by ``seed`` from all that carry the concept.
+
+    With ``skip_bad`` unreadable images are left out. Raises ``NetdissectError`` for impossible options.
+    """
+
+    count: int = 24
+    seed: int = 0
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.seed < 0:
+            raise NetdissectError(
+                f"a sheet of {self.count} images by seed {self.seed}: at least 1, and a seed of 0 or greater"
+            )
+
+
+@dataclass(frozen=True)
 class _Tile:
     picture: Image.Image
     name: str
@@ -38,17 +56,13 @@ def write_sheet(
     data: ConceptDataset,
     concept: Concept,
     path: Path,
-    *,
-    count: int = 24,
-    seed: int = 0,
-    workers: int | None = None,
-    skip_bad: bool = False,
+    options: SheetOptions = SheetOptions(),
     on_progress: OnProgress = no_progress,
 ) -> int:
-    """Write a JPEG or PNG of up to ``count`` images that carry ``concept``, drawn by ``seed`` from all such images.
+    """Write a JPEG or PNG of images that carry ``concept``, and return their number.
 
     Pixels without the concept are dimmed. Below each image stand its name and the share of its label pixels that carry
-    the concept. Returns the number of images shown. With ``skip_bad`` unreadable images are left out.
+    the concept.
 
     Raises ``NetdissectError`` if no image carries the concept or ``path`` cannot be written, and ``BadSampleError`` for
     an unreadable image.
@@ -58,17 +72,15 @@ def write_sheet(
     >>> from netdissect.concepts.find import find_concept
     >>> scenes = Scenes(count=6, size=(32, 32))
     >>> with TemporaryDirectory() as folder:
-    ...     write_sheet(scenes, find_concept(scenes.concepts, "sky"), Path(folder) / "sky.png", count=2)
+    ...     write_sheet(scenes, find_concept(scenes.concepts, "sky"), Path(folder) / "sky.png", SheetOptions(count=2))
     2
     """
     check_picture(path, "a sheet")
-    if count < 1 or seed < 0:
-        raise NetdissectError(f"a sheet of {count} images by seed {seed}: at least 1, and a seed of 0 or greater")
-    found = find_images(data, concept.number, workers=workers, skip_bad=skip_bad, on_progress=on_progress)
+    found = find_images(data, concept.number, skip_bad=options.skip_bad, on_progress=on_progress)
     if not found:
         raise NetdissectError(f"{data.name}: no image carries {concept.name} ({concept.category})")
-    order = np.random.default_rng(seed).permutation(list(found)).tolist()
-    tiles = _tiles(data, concept, order, count, skip_bad)
+    order = np.random.default_rng(options.seed).permutation(list(found)).tolist()
+    tiles = _tiles(data, concept, order, options)
     pixels = sum(found.values())
     share = pixels / (len(found) * math.prod(data.label_shape))
     facts = (
@@ -81,16 +93,16 @@ def write_sheet(
     return len(tiles)
 
 
-def _tiles(data: ConceptDataset, concept: Concept, order: list[int], count: int, skip_bad: bool) -> list[_Tile]:
-    """Return the first ``count`` readable images of ``order``, in the dataset's order."""
+def _tiles(data: ConceptDataset, concept: Concept, order: list[int], options: SheetOptions) -> list[_Tile]:
+    """Return the first readable images of ``order``, in the dataset's order."""
     tiles: dict[int, _Tile] = {}
     for index in order:
-        if len(tiles) == count:
+        if len(tiles) == options.count:
             break
         try:
             image, labels = data.image(index), data.labels(index)
         except BadSampleError:
-            if not skip_bad:
+            if not options.skip_bad:
                 raise
             continue
         mask = concept_mask(labels, concept.number)
@@ -110,7 +122,7 @@ def light_up(image: Image.Image, mask: Bool[np.ndarray, "sh sw"]) -> Image.Image
     width, height = (max(1, round(side * scale)) for side in image.size)
     finer = (_FINER * width, _FINER * height)
     large = image.convert("RGB").resize(finer, Image.Resampling.LANCZOS)
-    least = 127 if mask.shape[1] <= finer[0] else 0  # where the mask is made smaller, what is thin does not vanish
+    least = 127 if mask.shape[1] <= finer[0] else 0  # thin parts of a mask survive shrinking
     inside = Image.fromarray(mask).convert("L").resize(finer, Image.Resampling.BILINEAR)
     inside = inside.point(lambda value: 255 * (value > least))
     gray = large.convert("L").convert("RGB")

@@ -1,1 +1,1 @@
-"""Thresholds, masks and tallies: functions of tensors, on whatever device these are."""
+"""Thresholds, masks and tallies: functions of tensors, on any device, without images, networks or files."""

@@ -1,29 +1,30 @@
-"""The protocol of accumulators: values that take in batches, and add up."""
+"""The protocol of accumulators, which take in batches and add up."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
 Self = TypeVar("Self", bound="Accumulator")
 
 
+@runtime_checkable
 class Accumulator(Protocol):
     """Counts or sums over batches of images.
 
-    All accumulators keep to these laws, to the last bit unless a class says otherwise (``Moments`` does):
+    All accumulators keep to these laws, to the last bit:
 
-    - an empty accumulator, added, changes nothing;
-    - batches in any order, in parts of any grouping, give the same;
-    - ``a + b`` updated with a batch is ``a`` plus ``b`` updated with that batch;
-    - what is given to ``update`` or added stays as it was;
-    - ``compute`` can be repeated, and changes nothing;
-    - an accumulator that is saved and read is equal, and goes on alike.
+    - Adding an empty accumulator changes nothing.
+    - Batches in any order, and parts in any grouping, give the same. (``Moments`` rounds, and says so.)
+    - ``a + b`` updated with a batch is ``a`` plus ``b`` updated with the batch.
+    - Arguments of ``update`` and of ``+`` stay as they were.
+    - ``compute`` can be repeated, and changes nothing.
+    - An accumulator that is saved and read is equal, and goes on alike.
     """
 
     @classmethod
     def empty(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
-        """Return an accumulator that has seen nothing."""
+        """Return the accumulator of no images."""
         ...
 
     def update(self, *args: Any, **kwargs: Any) -> None:
@@ -31,7 +32,7 @@ class Accumulator(Protocol):
         ...
 
     def __add__(self: Self, other: Self) -> Self:
-        """Return a new accumulator of all that both have seen."""
+        """Return a new accumulator: of the images of both."""
         ...
 
     def compute(self) -> Any:
@@ -39,10 +40,10 @@ class Accumulator(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that the accumulator holds as tensors by name, not copied, to be saved."""
+        """Return the accumulator's tensors by name, not copied, to be saved."""
         ...
 
     @classmethod
     def from_state(cls: type[Self], state: Mapping[str, Tensor]) -> Self:
-        """Return the accumulator whose state was saved. The tensors become its own: updates may change them."""
+        """Return the accumulator of a saved state. It owns the tensors from now on: updates may change them."""
         ...

@@ -1,4 +1,4 @@
-"""How activation maps lie on label maps.
+"""Alignments of activation maps with label maps.
 
 A layer's maps are anchored at the centres of its receptive fields (``receptive``, as in the paper), or stretched over
 the whole label map (``stretch``).
@@ -17,27 +17,35 @@ from netdissect.engine.field import Field
 from netdissect.types import NetdissectError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sampling:
-    """How each of ``m`` output positions of an axis lies between two neighbours of the input."""
+    """The two neighbours in the input of each of ``m`` output positions of an axis.
+
+    ``weight`` is the weight of the upper neighbour, in [0, 1).
+    """
 
     lower: Int64[Tensor, " m"]
     upper: Int64[Tensor, " m"]
-    weight: Float[Tensor, " m"]  # that of the upper neighbour, in [0, 1)
+    weight: Float[Tensor, " m"]
 
 
-#: A weight closer to 1 is made this: with three roundings, values between neighbours stay between them below 1 - 2^-22.
+#: The largest weight; a weight closer to 1 becomes this one. Below 1 - 2^-22, an interpolated value does not exceed its
+#: neighbours, though it is rounded three times.
 _LARGEST_WEIGHT = 1 - 2.0**-20
 
-#: Input length, output length and device to the sampling of one axis.
+#: A function of input length, output length and device that returns the sampling of one axis.
 AxisAlignment = Callable[[int, int, torch.device], Sampling]
 
 
 @lru_cache(maxsize=1024)
 def stretch(length: int, out: int, device: torch.device) -> Sampling:
-    """Input stretched over the output: output position ``j`` lies at ``(j + 0.5) * length / out - 0.5``, clamped.
+    """Stretch the input over the output: output position ``j`` lies at ``(j + 0.5) * length / out - 0.5``, clamped.
 
-    The usual ``align_corners=False``. Positions are fractions of whole numbers, rounded once, at the end.
+    This is the usual ``align_corners=False``. Positions are fractions of whole numbers, rounded once, at the end.
+
+    >>> sampling = stretch(2, 4, torch.device("cpu"))
+    >>> sampling.lower, sampling.upper, sampling.weight
+    (tensor([0, 0, 0, 1]), tensor([1, 1, 1, 1]), tensor([0.0000, 0.2500, 0.7500, 0.0000]))
     """
     numerator = ((2 * torch.arange(out, device="cpu") + 1) * length - out).clamp(min=0)
     lower = (numerator // (2 * out)).clamp(max=length - 1)
@@ -49,42 +57,46 @@ def stretch(length: int, out: int, device: torch.device) -> Sampling:
 
 @dataclass(frozen=True)
 class Anchored:
-    """Inputs anchored at the ``centres`` of their receptive fields, ascending, on an axis of ``pixels`` image pixels.
+    """The alignment of values anchored at the ``centres`` of their fields, on an axis of ``pixels`` image pixels.
 
-    The image's position ``x`` lies at ``(x + 0.5) * out / pixels - 0.5`` on the label map. Before the first centre and
-    after the last, the values there go on.
+    Centres ascend. The image's position ``x`` lies at ``(x + 0.5) * out / pixels - 0.5`` on the label map. The first
+    value goes on before the first centre, the last value after the last centre.
+
+    >>> Anchored((1.0, 3.0), pixels=4)(2, 4, torch.device("cpu")).weight
+    tensor([0.0000, 0.0000, 0.5000, 0.0000])
     """
 
     centres: tuple[float, ...]
     pixels: int
 
     def __call__(self, length: int, out: int, device: torch.device) -> Sampling:
-        """Raises ``ValueError`` unless ``length`` is that of the centres."""
+        """Return the sampling. Raises ``ValueError`` unless there are ``length`` centres."""
         return _anchored(self, length, out, device)
 
 
 @lru_cache(maxsize=1024)
 def _anchored(axis: Anchored, length: int, out: int, device: torch.device) -> Sampling:
+    """Return the sampling of ``length`` values at the centres of ``axis``."""
     if length != len(axis.centres):
         raise ValueError(f"{length} values for {len(axis.centres)} centres")
     # In fractions, rounded once, at the end.
     centres = [Fraction(centre) for centre in axis.centres]
-    lower, weight, place = [], [], 0
+    indices, weights, index = [], [], 0
     for position in range(out):
         x = Fraction((2 * position + 1) * axis.pixels, 2 * out) - Fraction(1, 2)
-        while place < length - 1 and x >= centres[place + 1]:
-            place += 1
-        inside = place < length - 1 and x > centres[place]
-        lower.append(place)
-        weight.append(float((x - centres[place]) / (centres[place + 1] - centres[place])) if inside else 0.0)
-    lower_of = torch.tensor(lower, device=device)
-    weights = torch.tensor(weight, dtype=torch.float32, device=device).clamp(max=_LARGEST_WEIGHT)
-    return Sampling(lower_of, (lower_of + 1).clamp(max=length - 1), weights)
+        while index < length - 1 and x >= centres[index + 1]:
+            index += 1
+        inside = index < length - 1 and x > centres[index]
+        indices.append(index)
+        weights.append(float((x - centres[index]) / (centres[index + 1] - centres[index])) if inside else 0.0)
+    lower = torch.tensor(indices, device=device)
+    weight = torch.tensor(weights, dtype=torch.float32, device=device).clamp(max=_LARGEST_WEIGHT)
+    return Sampling(lower, (lower + 1).clamp(max=length - 1), weight)
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the rows and the columns of a map lie on those of a label map."""
+    """The alignment of the rows and the columns of a map with those of a label map."""
 
     rows: AxisAlignment
     columns: AxisAlignment
@@ -92,20 +104,27 @@ class Alignment:
 
 STRETCH = Alignment(stretch, stretch)
 
-#: The alignments by name.
+#: The names of the alignments.
 ALIGNMENTS = ("receptive", "stretch")
 
 
 def check_alignment(align: str) -> None:
-    """Raises ``NetdissectError`` if there is no alignment of that name."""
+    """Raise ``NetdissectError`` if there is no alignment of this name."""
     if align not in ALIGNMENTS:
         raise NetdissectError(f"no alignment {align!r}: it is {' or '.join(ALIGNMENTS)}")
 
 
 def alignment_of(align: str, field: Field | None, image: tuple[int, int]) -> Alignment:
-    """That of a layer: ``receptive`` follows its ``field`` on images of ``image`` (H, W) pixels, where it has one.
+    """Return the alignment of a layer, by name, on images of ``image`` (H, W) pixels.
 
-    Raises ``NetdissectError`` if ``align`` is no alignment.
+    ``receptive`` follows the layer's ``field``; a layer without a field is stretched. Raises ``NetdissectError`` if
+    there is no alignment of this name.
+
+    >>> field = Field(rows=(3.0, 7.0), columns=(3.0, 7.0), size=(9.0, 9.0), step=(4.0, 4.0))
+    >>> alignment_of("receptive", field, (10, 12)).columns
+    Anchored(centres=(3.0, 7.0), pixels=12)
+    >>> alignment_of("receptive", None, (10, 12)) == STRETCH
+    True
     """
     check_alignment(align)
     if align == "stretch" or field is None:

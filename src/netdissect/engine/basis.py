@@ -170,9 +170,9 @@ class Components:
 def in_basis(maps: Float[Tensor, "n u h w"], basis: Float[Tensor, "v u"]) -> Float[Tensor, "n v h w"]:
     """Return ``basis @ activations`` at every position, channels-last in memory.
 
-    A product of another shape, divided among other threads or laid out otherwise in memory, may round otherwise. So
-    images are multiplied one by one, each by one thread and in memory of its own: the numbers of an image depend
-    neither on the other images nor on the number of threads.
+    A product rounds differently in another shape, number of threads or layout in memory. So images are multiplied one
+    by one, each by one thread and in memory of its own: the numbers of an image depend neither on the other images nor
+    on the number of threads.
 
     >>> maps = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
     >>> in_basis(maps, torch.tensor([[1.0, 1.0], [1.0, -1.0]]))

@@ -116,7 +116,7 @@ class Histogram:
 
     def __add__(self, other: "Histogram") -> "Histogram":
         """Return the histogram of the values of both."""
-        total, more = (Histogram(**{name: tensor.clone() for name, tensor in h.state().items()}) for h in (self, other))
+        total, more = self._copy(), other._copy()
         low, high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
         total._widen(low, high)
         more._widen(low, high)
@@ -127,6 +127,11 @@ class Histogram:
         """Return a level that at least ``rank + 1`` of each unit's values reach, ``-inf`` if there are not as many.
 
         The value of this rank, counted from 0 and from the largest, is not below the level.
+
+        >>> histogram = Histogram.empty(units=1)
+        >>> histogram.update(torch.tensor([[[[0.0, 3.0, 5.0, 255.0]]]]), torch.tensor([0.0]), torch.tensor([255.0]))
+        >>> histogram.lower_bound(1), histogram.lower_bound(9)
+        (tensor([5.]), tensor([-inf]))
         """
         from_top = self.counts.flip(1).cumsum(1)
         bins = BINS - 1 - (from_top <= rank).sum(dim=1)
@@ -134,7 +139,13 @@ class Histogram:
         return torch.where(bins >= 0, edge, torch.full_like(edge, -torch.inf))
 
     def count_from(self, level: Float[Tensor, " u"]) -> Int64[Tensor, " u"]:
-        """Return an upper bound of each unit's number of values that reach ``level``: all of its bin and above."""
+        """Return the number of each unit's values in the bin of ``level`` and above: as many reach it at most.
+
+        >>> histogram = Histogram.empty(units=1)
+        >>> histogram.update(torch.tensor([[[[0.0, 3.2, 5.0, 255.0]]]]), torch.tensor([0.0]), torch.tensor([255.0]))
+        >>> histogram.count_from(torch.tensor([3.5]))
+        tensor([3])
+        """
         bins = _bin_number(level, self.exponent) - self.first
         inside = torch.arange(BINS, device=bins.device) >= bins[:, None]
         return (self.counts * inside).sum(dim=1)
@@ -153,6 +164,9 @@ class Histogram:
         """Return the histogram whose state was saved."""
         return cls(**state)
 
+    def _copy(self) -> "Histogram":
+        return Histogram(**{name: tensor.clone() for name, tensor in self.state().items()})
+
     def _widen(self, low: Float[Tensor, " u"], high: Float[Tensor, " u"]) -> None:
         """Make bins reach from ``low`` to ``high``, at least as far as all values counted before."""
         low, high = low + 0.0, high + 0.0  # -0 becomes 0: which of the two is the smaller depends on their order
@@ -161,7 +175,7 @@ class Histogram:
         if len(units):
             shift = (exponent - self.exponent)[units, None].clamp(0, 62)
             bins = torch.arange(BINS, device=units.device) + self.first[units, None]
-            bins = ((bins >> shift) - first[units, None]).clamp_(0, BINS - 1)  # those outside are empty
+            bins = ((bins >> shift) - first[units, None]).clamp_(0, BINS - 1)  # bins outside are empty
             counts = torch.zeros_like(self.padded_counts[units])
             self.padded_counts[units] = counts.scatter_add_(1, bins, self.counts[units])
         self.low, self.high, self.exponent, self.first = low, high, exponent, first

@@ -1,4 +1,4 @@
-"""The statistics that one pass takes of a layer: all that exact thresholds, masks and pictures need later."""
+"""Statistics of a layer, taken in one pass: all that exact thresholds, masks and pictures need later."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class LayerSummary:
 class LayerStatistics:
     """The histogram of a layer's activations, its units' top images, and ``bound``; an accumulator.
 
-    Rows of maps are let go if no value exceeds ``bound``. No threshold is below it, since as many values reach it as
-    the threshold's rank asks for. It rises in ``raise_bound`` alone, when rows are about to be let go, so it depends on
-    the order of images there. All else is exact: ``update`` and ``+`` give the same in any order and grouping. The
-    bound of a sum is the larger one, which holds for both if both were raised with the same rank.
+    ``bound`` is the level up to which values may have been let go. It rises in ``raise_bound`` alone, never above the
+    thresholds to come. How high it rises depends on the order of the images; the rest does not. So ``update`` and ``+``
+    are exact in any order and grouping. The bound of a sum is the larger of the two bounds: no threshold of the sum is
+    below it, provided that both were raised with the same rank.
 
     >>> maps = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
     >>> statistics = LayerStatistics.empty(units=1, top_images=2)

@@ -101,6 +101,7 @@ class _Segments:
 
 @lru_cache(maxsize=1024)
 def _segments(align: AxisAlignment, length: int, out: int, device: torch.device) -> _Segments:
+    """Return the segments of an axis with ``length`` values and ``out`` output positions."""
     sampling = align(length, out, device)
     before = (sampling.lower == 0) & (sampling.weight == 0)
     segment = torch.where(before, 0, sampling.lower + 1)

@@ -48,7 +48,7 @@ class Concepts:
         self.label_shape = (label_shape[0], label_shape[1])
         self.categories = sorted_categories({concept.category for concept in concepts})
         self.category_of = np.array([self.categories.index(concept.category) for concept in concepts], dtype=np.int64)
-        # The column after the last stands for all that does not count: unlabelled pixels, and other numbers.
+        # The column after the last stands for unlabelled pixels, and for numbers that do not count.
         largest = max((concept.number for concept in concepts), default=0)
         self._column_of = np.full(largest + 2, len(self.concepts), dtype=np.int64)
         self._column_of[[concept.number for concept in concepts]] = np.arange(len(concepts))
@@ -186,12 +186,14 @@ class _Occurrences:
         self._waiting: list[Tensor] = []
 
     def add(self, indices: Int64[Tensor, " v"]) -> None:
+        """Take in some indices."""
         self._waiting.append(indices)
         # Each count goes through all counts. So indices wait until there are as many.
         if sum(map(len, self._waiting)) >= len(self._counts):
             self.counts()
 
     def counts(self) -> Int64[Tensor, " length"]:
+        """Return the counts so far."""
         if self._waiting:
             self._counts += torch.bincount(torch.cat(self._waiting), minlength=len(self._counts))
             self._waiting.clear()
@@ -215,7 +217,7 @@ class Counts:
 
 @dataclass(eq=False)
 class Tally:
-    """The accumulator of ``Counts``, which names the tensors.
+    """The accumulator of ``Counts``, whose docstring describes the tensors.
 
     >>> tally = Tally.empty(1, Concepts([Concept(5, "red", "color")], label_shape=(2, 2)))
     >>> (tally + tally).compute().concept_area

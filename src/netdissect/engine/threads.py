@@ -9,13 +9,18 @@ from netdissect.parallel import MOST_WORKERS
 
 
 def all_cores() -> int:
-    """Threads for work that has the machine to itself: as many as torch uses, at most ``MOST_WORKERS``."""
+    """Return the number of threads for work that has the machine to itself: as many as torch uses, up to a limit."""
     return min(MOST_WORKERS, torch.get_num_threads())
 
 
 @contextmanager
 def one_thread_per_operation() -> Iterator[None]:
-    """For threads begun within, torch's operations are not divided among further threads: several work already."""
+    """Run torch's operations in one thread each, for threads begun within: several of them work side by side.
+
+    >>> with one_thread_per_operation():
+    ...     torch.get_num_threads()
+    1
+    """
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)

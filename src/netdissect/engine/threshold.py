@@ -1,4 +1,4 @@
-"""Exact thresholds: the activation level that a unit exceeds at a fraction ``q`` of all positions of all images."""
+"""Exact thresholds: the level that a unit's activations exceed at a fraction ``q`` of all positions of all images."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -12,9 +12,12 @@ UnitValues = tuple[Int64[np.ndarray, " v"], Float32[np.ndarray, " v"]]
 
 
 def threshold_rank(quantile: float, values: int) -> int:
-    """``floor(q*N)``, the rank of the threshold among ``values`` activations sorted descending, counted from 0.
+    """Return ``floor(q*N)``, the rank of the threshold among ``values`` activations sorted descending, counted from 0.
 
     ``q`` is taken as the decimal that a person writes: 0.29 of 100 is 29, though in binary 0.29 * 100 < 29.
+
+    >>> threshold_rank(0.29, 100)
+    29
     """
     return math.floor(Fraction(repr(float(quantile))) * values)
 
@@ -26,15 +29,19 @@ def select_thresholds(
     at_most: Int64[np.ndarray, " u"],
     memory: int = 2**24,
 ) -> Float32[np.ndarray, " u"]:
-    """The values of ``rank`` among each unit's activations sorted descending: ``T = v[floor(q*N)]``.
+    """Return the value of ``rank`` among each unit's activations sorted descending: ``T = v[floor(q*N)]``.
 
-    ``read`` goes through all values above ``bound``, a level that at least ``rank + 1`` values of each unit reach; at
-    most ``at_most`` of them exceed it. Units are worked on in groups of about ``memory`` such values, and all is read
-    once a group.
+    ``read`` returns all values above ``bound``, and maybe others. At least ``rank + 1`` values of each unit reach
+    ``bound``, at most ``at_most`` exceed it. Units are worked on in groups of about ``memory`` such values; ``read`` is
+    called once for each group, and once more if it pays to count first.
+
+    >>> values = (np.array([0, 0, 0, 1]), np.array([3, 5, 4, 7], dtype=np.float32))
+    >>> select_thresholds(lambda: [values], 1, np.array([0, 7], dtype=np.float32), np.array([3, 0]))
+    array([4., 7.], dtype=float32)
     """
     thresholds = bound.copy()
     if at_most.sum() > memory:
-        # Of a unit that is 0 nearly everywhere, and has that for a bound, far fewer may exceed it.
+        # A unit that is 0 nearly everywhere has 0 for a bound. Far fewer values than `at_most` may exceed it.
         at_most = _count_above(read(), bound)
     sought = at_most > rank
     at_most = np.where(sought, at_most, 0)
@@ -43,7 +50,7 @@ def select_thresholds(
         inside = (group == number) & sought
         held, start, count = _values_above(read(), bound, inside, at_most)
         for unit in np.flatnonzero(inside):
-            # Where no more than `rank` values exceed the bound, though more reach it, it is the value sought.
+            # If no more than `rank` values exceed the bound, though more reach it, the bound is the threshold.
             if count[unit] > rank:
                 values = held[start[unit] : start[unit] + count[unit]]
                 values.partition(count[unit] - 1 - rank)
@@ -52,7 +59,7 @@ def select_thresholds(
 
 
 def _count_above(read: Iterable[UnitValues], bound: Float32[np.ndarray, " u"]) -> Int64[np.ndarray, " u"]:
-    """How many values of each unit exceed its bound."""
+    """Count the values of each unit that exceed its bound."""
     count = np.zeros(len(bound), dtype=np.int64)
     for unit, values in read:
         count += np.bincount(unit[values > bound[unit]], minlength=len(bound))
@@ -65,7 +72,7 @@ def _values_above(
     inside: Bool[np.ndarray, " u"],
     at_most: Int64[np.ndarray, " u"],
 ) -> tuple[Float32[np.ndarray, " values"], Int64[np.ndarray, " u"], Int64[np.ndarray, " u"]]:
-    """The values above ``bound`` of the units ``inside``, unit by unit, with where each unit's begin and how many."""
+    """Return the values above ``bound`` of the units ``inside``, unit by unit; their first indices; their counts."""
     room = np.where(inside, at_most, 0)
     start = np.cumsum(room) - room
     count = np.zeros(len(bound), dtype=np.int64)

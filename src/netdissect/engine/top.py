@@ -1,4 +1,4 @@
-"""Each unit's top images: the images of its highest activations."""
+"""Each unit's top images: the images with its highest activations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class TopImages:
 
     @classmethod
     def empty(cls, units: int, images: int, device: torch.device | None = None) -> "TopImages":
-        """Return the top images of none, with room for ``images`` per unit."""
+        """Return an empty list of top images, with room for ``images`` per unit."""
         return cls(
             torch.full((units, images), -1, dtype=torch.int64, device=device),
             torch.full((units, images), -torch.inf, dtype=torch.float32, device=device),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from netdissect.types import CATEGORIES
+#: The categories of the paper, in the order of its tables.
+PAPER_CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
 #: How they were measured. ``PAPER_LABELS`` is by what results are known to be of the published Broden.
 PAPER_DATASET, PAPER_QUANTILE, PAPER_CUT = "Broden", 0.005, 0.04
@@ -55,7 +56,7 @@ def published_networks() -> tuple[PublishedNetwork, ...]:
             detectors=int(row["detectors"]),
             by_category={
                 category: {what: int(row[f"{category}_{what}"]) for what in ("detectors", "unique")}
-                for category in CATEGORIES
+                for category in PAPER_CATEGORIES
             },
         )
         for row in rows

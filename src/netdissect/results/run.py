@@ -180,9 +180,7 @@ class Result:
         root = Path(path)
         description = _read_description(root)
         try:
-            concepts = tuple(
-                Concept(item["number"], item["name"], item["category"]) for item in description["concepts"]
-            )
+            concepts = tuple(map(Concept.from_plain, description["concepts"]))
             layers, names = {}, {}
             for item in description["layers"]:
                 layer, shown = load_layer(root / item["folder"], item, concepts)
@@ -215,7 +213,7 @@ class Result:
                 for place, layer in enumerate(self.layers.values())
             ],
             "description": self.description.to_plain(),
-            "concepts": [{"number": c.number, "name": c.name, "category": c.category} for c in first.concepts],
+            "concepts": [concept.to_plain() for concept in first.concepts],
         }
 
 

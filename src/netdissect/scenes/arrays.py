@@ -1,4 +1,4 @@
-"""The arrays that painting hands around; each has a height and a width, of which either may be 1."""
+"""Types of the arrays of painting. Each has a height and a width, of which either may be 1."""
 
 import numpy as np
 from jaxtyping import Bool, Float32

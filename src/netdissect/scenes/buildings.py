@@ -1,7 +1,7 @@
-"""How buildings are drawn.
+"""Paint buildings.
 
-Every function here and in the other modules of things paints one thing: ``x`` is its middle, ``base`` where it stands
-and ``height`` how tall it is, all in fractions of the image.
+Every function here, and in the other modules of things, paints one thing of ``height`` with its middle at ``x`` and its
+foot at ``base``, all in fractions of the image.
 """
 
 from netdissect.scenes.canvas import Canvas, falling, rounded, upright
@@ -14,13 +14,13 @@ ROOFS = ("red", "brown", "grey", "black", "orange", "blue", "purple", "green")
 
 
 def masonry(dice: Dice) -> Surface:
-    """What walls are made of."""
+    """Choose the surface of walls."""
     boards = any_color(dice, ("brown", "white", "grey", "red", "yellow", "green", "blue"))
     return dice.pick((brick(dice), brick(dice), stone(dice), wood(dice, boards), plain(any_color(dice))))
 
 
 def window(canvas: Canvas, dice: Dice, pane: Box, frame: Surface, thing: str) -> None:
-    """A window with its frame and a glazing bar."""
+    """Paint a window with its frame and a glazing bar."""
     left, top, right, bottom = pane.bounds
     rim = 0.13 * min(right - left, bottom - top)
     middle = (left + right) / 2
@@ -30,7 +30,7 @@ def window(canvas: Canvas, dice: Dice, pane: Box, frame: Surface, thing: str) ->
 
 
 def house(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A house with a gable or a flat roof, a door and two or four windows."""
+    """Paint a house with a gable or a flat roof, a door and two or four windows."""
     frame = Frame(x, base, height * dice.between(0.8, 1.05), height, flip=dice.chance(0.5))
     eaves = dice.between(0.58, 0.68)
     roof = wood(dice) if dice.chance(0.3) else plain(any_color(dice, ROOFS))
@@ -48,17 +48,17 @@ def house(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> N
 
     rim = plain(any_color(dice, ("white", "white", "brown", "black", "green")))
     door = wood(dice, any_color(dice)) if dice.chance(0.6) else plain(any_color(dice))
-    spot = dice.pick((-0.24, 0.0))
-    canvas.paint(frame.box(spot - 0.1, 0.0, spot + 0.1, 0.33), door, "house", "door", falling)
+    middle = dice.pick((-0.24, 0.0))
+    canvas.paint(frame.box(middle - 0.1, 0.0, middle + 0.1, 0.33), door, "house", "door", falling)
     for side in (-0.27, 0.02, 0.27):
-        if abs(side - spot) > 0.2:
+        if abs(side - middle) > 0.2:
             window(canvas, dice, frame.box(side - 0.1, 0.12, side + 0.1, 0.31), rim, "house")
         if eaves > 0.61 and side != 0.02:
             window(canvas, dice, frame.box(side - 0.1, 0.39, side + 0.1, 0.54), rim, "house")
 
 
 def lighthouse(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A tapering tower with bands, a glass lantern and a domed roof."""
+    """Paint a tapering tower with bands, a glass lantern and a domed roof."""
     frame = Frame(x, base, height * 0.36, height)
     tower = frame.polygon((-0.42, 0.0), (0.42, 0.0), (0.26, 0.74), (-0.26, 0.74))
     paint = plain(any_color(dice, ("white", "white", "red", "yellow", "black", "blue")))

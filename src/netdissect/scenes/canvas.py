@@ -18,30 +18,38 @@ Shading = Callable[[Numbers, Numbers], Numbers]
 
 
 def rounded(across: Numbers, down: Numbers) -> Numbers:
-    """A ball, lit from the upper left."""
+    """Shade a ball, lit from the upper left."""
     return 1.12 - 0.13 * ((across + 0.4) * (across + 0.4) + (down + 0.5) * (down + 0.5))
 
 
 def upright(across: Numbers, down: Numbers) -> Numbers:
-    """A standing cylinder, lit from the left."""
+    """Shade a standing cylinder, lit from the left."""
     return 1.08 - 0.14 * (across + 0.4) * (across + 0.4) + 0.0 * down
 
 
 def falling(across: Numbers, down: Numbers) -> Numbers:
-    """Darker towards the bottom."""
+    """Darken towards the bottom."""
     return 1.0 - 0.1 * down + 0.0 * across
 
 
 def rising(across: Numbers, down: Numbers) -> Numbers:
-    """Lighter towards the bottom, as the sky is towards the horizon."""
+    """Lighten towards the bottom, as the sky towards the horizon."""
     return 1.0 + 0.13 * down + 0.0 * across
 
 
 class Canvas:
     """An image (3, H, W) and its label maps (5, H, W), in the order of ``LAYERS``.
 
-    What is painted later covers what was painted before. Edges are one pixel soft in the image; in the maps, a pixel
-    belongs to what covers at least half of it.
+    Later shapes cover earlier ones. Edges are one pixel soft in the image. In the maps, a shape has the pixels of which
+    it covers at least half.
+
+    >>> from netdissect.scenes.colors import Color
+    >>> from netdissect.scenes.shapes import Box
+    >>> from netdissect.scenes.surfaces import plain
+    >>> canvas = Canvas(2, 4)
+    >>> canvas.paint(Box((0.0, 0.0, 0.5, 1.0)), plain(Color("red", (255.0, 0.0, 0.0))), "ball")
+    >>> canvas.pixels()[0, :, 0].tolist(), (canvas.maps()[0, 0] > 0).tolist()
+    ([255, 255, 0, 0], [True, True, False, False])
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -51,7 +59,7 @@ class Canvas:
         self._y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
 
     def paint(self, shape: Shape, surface: Surface, thing: str, part: str = "", shading: Shading | None = None) -> None:
-        """Paint a shape of an object, or of a part of it. What lies outside the image is cut off."""
+        """Paint a shape of an object, or of a part of it, cut off at the edges of the image."""
         block, grid = self._block(shape.bounds)
         if grid.x.size == 0 or grid.y.size == 0:
             return
@@ -70,7 +78,7 @@ class Canvas:
             np.copyto(self._maps[-1][block[1:]], NUMBER[surface.accent.name], where=inside & second)
 
     def shadow(self, shape: Shape, strength: float = 0.25) -> None:
-        """Darken what was painted under the shape, by the given share; labels stay."""
+        """Darken the image under a shape by the share ``strength``; labels stay."""
         block, grid = self._block(shape.bounds)
         if grid.x.size and grid.y.size:
             self._rgb[block] *= 1.0 - strength * shape.coverage(grid)
@@ -82,21 +90,21 @@ class Canvas:
         warmth = dice.between(-0.03, 0.03)
         self._rgb *= brightness + across * (2.0 * self._x - 1.0) + down * (2.0 * self._y - 1.0)
         self._rgb *= np.array([1.0 + warmth, 1.0, 1.0 - warmth], np.float32)[:, None, None]
-        # Two even draws make a bell, near enough, from the simplest random numbers.
+        # The sum of two even draws is bell-shaped enough, and needs the simplest random numbers alone.
         grain = dice.table(2, *self._rgb.shape[1:])
         self._rgb += dice.between(3.0, 12.0) * (grain[0] + grain[1] - 1.0)
 
     def pixels(self) -> UInt8[np.ndarray, "H W 3"]:
-        """The image (H, W, 3)."""
+        """Return the image (H, W, 3)."""
         limited = np.minimum(np.maximum(self._rgb, 0.0), 255.0).astype(np.uint8)
         return np.ascontiguousarray(limited.transpose(1, 2, 0))
 
     def maps(self) -> Int32[np.ndarray, "l H W"]:
-        """The label maps (5, H, W)."""
+        """Return the label maps (5, H, W)."""
         return self._maps
 
     def _block(self, bounds: Bounds) -> tuple[tuple[slice, slice, slice], Grid]:
-        """The pixels that touch the bounds: where they are, and their centers."""
+        """Return the slices of the pixels that touch the bounds, and their centers."""
         height, width = self._rgb.shape[1:]
         left, top, right, bottom = bounds
         rows = slice(max(math.floor(top * height - 0.5), 0), max(math.ceil(bottom * height + 0.5), 0))
@@ -105,7 +113,7 @@ class Canvas:
 
 
 def _inner(bounds: Bounds, grid: Grid) -> tuple[Numbers, Numbers]:
-    """Coordinates from -1 to 1 over the bounds."""
+    """Return coordinates from -1 to 1 over the bounds."""
     left, top, right, bottom = bounds
     across = (grid.x - (left + right) / 2) * (2 / max(right - left, 1e-6))
     down = (grid.y - (top + bottom) / 2) * (2 / max(bottom - top, 1e-6))
@@ -113,7 +121,7 @@ def _inner(bounds: Bounds, grid: Grid) -> tuple[Numbers, Numbers]:
 
 
 def _paint_of(surface: Surface, grid: Grid) -> tuple[Numbers, Truths | None]:
-    """The surface's red, green and blue at the grid, and where it shows its second color."""
+    """Return the surface's red, green and blue at the grid, and the mask of its second color."""
     rgb = np.array(surface.color.rgb, np.float32)[:, None, None]
     second = None
     if surface.pattern is not None and surface.accent is not None:

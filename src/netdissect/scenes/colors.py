@@ -1,4 +1,4 @@
-"""The eleven basic color names and how each may look."""
+"""The eleven basic color names, and colors of each."""
 
 import math
 from dataclasses import dataclass
@@ -25,20 +25,24 @@ TYPICAL = MappingProxyType(
 
 ALL = tuple(TYPICAL)
 
-#: Two colors nearer than this (Euclidean, of 0 to 255) do not make a pattern that the eye tells apart.
+#: The least distance (Euclidean, of 0 to 255) of two colors that make a visible pattern.
 CONTRAST = 125.0
 
 
 @dataclass(frozen=True)
 class Color:
-    """A named color with the red, green and blue (0 to 255) that it has on one surface."""
+    """A named color, with its red, green and blue (0 to 255) on one surface."""
 
     name: str
     rgb: tuple[float, float, float]
 
 
 def mix(dice: Dice, name: str, rgb: tuple[float, float, float] | None = None) -> Color:
-    """The named color, or the given hue of it, a little lighter or darker than typical and a little off in hue."""
+    """Draw a color of this name near its typical one, or near ``rgb``.
+
+    >>> mix(Dice(0, 0), "red").name
+    'red'
+    """
     lightness = dice.between(0.9, 1.08)
     red, green, blue = TYPICAL[name] if rgb is None else rgb
     spread = 2.0 if name in ("black", "grey", "white") else 8.0
@@ -53,10 +57,18 @@ def mix(dice: Dice, name: str, rgb: tuple[float, float, float] | None = None) ->
 
 
 def any_color(dice: Dice, names: tuple[str, ...] = ALL) -> Color:
-    """One of the named colors."""
+    """Draw a color of one of the names.
+
+    >>> any_color(Dice(0, 0), ("red", "blue")).name in ("red", "blue")
+    True
+    """
     return mix(dice, dice.pick(names))
 
 
 def contrasting(dice: Dice, color: Color, names: tuple[str, ...] = ALL) -> Color:
-    """One of the named colors that the eye tells apart from the given one."""
+    """Draw a color of one of the names that contrasts with ``color``.
+
+    >>> contrasting(Dice(0, 0), mix(Dice(0, 0), "red"), ("orange", "white")).name
+    'white'
+    """
     return any_color(dice, tuple(name for name in names if math.dist(TYPICAL[name], TYPICAL[color.name]) > CONTRAST))

@@ -1,4 +1,4 @@
-"""How furniture and small things are drawn; see ``buildings`` for what the arguments mean."""
+"""Paint furniture and small things; see ``buildings`` for the arguments."""
 
 from netdissect.scenes.canvas import Canvas, falling, rounded, upright
 from netdissect.scenes.colors import any_color, mix
@@ -11,13 +11,13 @@ WOODS = ("brown", "brown", "brown", "white", "black", "red", "green", "yellow")
 
 
 def joinery(dice: Dice) -> Surface:
-    """What furniture is made of."""
+    """Choose the surface of furniture."""
     stained = wood(dice, any_color(dice, WOODS))
     return dice.pick((stained, stained, metal(dice, any_color(dice)), plain(any_color(dice))))
 
 
 def table(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A table, often with cups and bottles on it."""
+    """Paint a table, often with cups and bottles on it."""
     frame = Frame(x, base, height * dice.between(1.5, 2.0), height)
     surface = joinery(dice)
     canvas.shadow(frame.ellipse(0.0, 0.0, 0.5, 0.08))
@@ -35,7 +35,7 @@ def table(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> N
 
 
 def chair(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A chair from the side, with a cushioned or a bare seat."""
+    """Paint a chair from the side, with a cushioned or a bare seat."""
     frame = Frame(x, base, height * 0.58, height, flip=dice.chance(0.5))
     surface = joinery(dice)
     cushion = clothes(dice) if dice.chance(0.6) else surface
@@ -47,7 +47,7 @@ def chair(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> N
 
 
 def bed(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A bed from the side: a headboard, a pillow and a blanket."""
+    """Paint a bed from the side: a headboard, a pillow and a blanket."""
     frame = Frame(x, base, height * dice.between(1.5, 1.8), height, flip=dice.chance(0.5))
     surface = joinery(dice)
     canvas.shadow(frame.ellipse(0.0, 0.0, 0.52, 0.08))
@@ -63,7 +63,7 @@ def bed(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> Non
 
 
 def cupboard(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A cupboard with two doors."""
+    """Paint a cupboard with two doors."""
     frame = Frame(x, base, height * dice.between(0.7, 1.1), height)
     color = any_color(dice, (*WOODS, "blue", "grey"))
     surface = wood(dice, color) if dice.chance(0.7) else plain(color)
@@ -76,7 +76,7 @@ def cupboard(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -
 
 
 def lamp(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A standing lamp."""
+    """Paint a standing lamp."""
     frame = Frame(x, base, height * 0.42, height)
     pole = metal(dice, any_color(dice, ("black", "grey", "yellow"))) if dice.chance(0.6) else wood(dice)
     canvas.paint(frame.box(-0.06, 0.0, 0.06, 0.75), pole, "lamp", "pole", upright)
@@ -85,7 +85,7 @@ def lamp(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> No
 
 
 def hanging_lamp(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A lamp that hangs from the top of the image; ``base`` is its lower rim and ``height`` that of the shade."""
+    """Paint a lamp that hangs from the top of the image; ``base`` is its lower rim, ``height`` its shade's."""
     frame = Frame(x, base, height * 1.5, height)
     cord = plain(mix(dice, "black"))
     canvas.paint(Box((x - 0.008, -0.1, x + 0.008, base - 0.9 * height)), cord, "lamp", "pole")
@@ -98,7 +98,7 @@ def _shade(dice: Dice) -> Surface:
 
 
 def umbrella(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A parasol."""
+    """Paint a parasol."""
     frame = Frame(x, base, height * 1.1, height)
     color = any_color(dice, ("grey", "white", "brown"))
     canvas.shadow(frame.ellipse(0.1, 0.0, 0.4, 0.06))
@@ -111,7 +111,7 @@ def umbrella(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -
 
 
 def fence(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A wooden fence: two rails and pointed posts."""
+    """Paint a wooden fence: two rails and pointed posts."""
     surface = wood(dice, any_color(dice, ("brown", "white", "brown", "white", "red", "blue")))
     posts = dice.count(5, 8)
     width = 0.62 * height
@@ -126,7 +126,7 @@ def fence(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> N
 
 
 def cup(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A cup with its handle."""
+    """Paint a cup with its handle."""
     frame = Frame(x, base, height * 0.9, height, flip=dice.chance(0.5))
     paint = plain(any_color(dice))
     canvas.paint(frame.disc(0.4, 0.5, 0.36, hole=0.48), paint, "cup", "handle")
@@ -135,7 +135,7 @@ def cup(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> Non
 
 
 def bottle(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A glass bottle with a label."""
+    """Paint a glass bottle with a label."""
     frame = Frame(x, base, height * 0.4, height)
     surface = glass(dice, any_color(dice, ("green", "green", "brown", "blue", "white", "red", "purple")))
     body = Union((frame.box(-0.46, 0.0, 0.46, 0.5), frame.ellipse(0.0, 0.5, 0.46, 0.18)))
@@ -145,7 +145,7 @@ def bottle(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> 
 
 
 def picture(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A framed picture: a pattern, or a sun over hills."""
+    """Paint a framed picture: a pattern, or a sun over hills."""
     frame = Frame(x, base, height * dice.between(0.8, 1.4), height)
     canvas.paint(frame.box(-0.5, 0.0, 0.5, 1.0), joinery(dice), "picture", "frame")
     inner = frame.box(-0.37, 0.13, 0.37, 0.87)
@@ -161,7 +161,7 @@ def picture(canvas: Canvas, dice: Dice, x: float, base: float, height: float) ->
 
 
 def rug(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A round or a square rug on the floor."""
+    """Paint a round or a square rug on the floor."""
     frame = Frame(x, base, height * dice.between(2.6, 3.6), height)
     shape: Ellipse | Polygon = frame.polygon((-0.5, 0.0), (0.5, 0.0), (0.4, 1.0), (-0.4, 1.0))
     if dice.chance(0.5):
@@ -171,7 +171,7 @@ def rug(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> Non
 
 
 def room_window(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A window in the wall of a room, sometimes with curtains."""
+    """Paint a window in the wall of a room, sometimes with curtains."""
     frame = Frame(x, base, height * dice.between(0.8, 1.2), height)
     sky = any_color(dice, ("blue", "blue", "grey", "orange", "black"))
     rim = plain(any_color(dice, ("white", "white", "brown")))

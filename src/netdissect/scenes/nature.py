@@ -1,4 +1,4 @@
-"""How plants, animals, people, rocks and the sky's things are drawn; see ``buildings`` for what the arguments mean."""
+"""Paint plants, animals, people, rocks and things in the sky; see ``buildings`` for the arguments."""
 
 from netdissect.scenes.canvas import Canvas, falling, rounded, upright
 from netdissect.scenes.colors import Color, any_color, mix
@@ -6,13 +6,13 @@ from netdissect.scenes.dice import Dice
 from netdissect.scenes.shapes import Box, Frame, Overlap, Shape, Union
 from netdissect.scenes.surfaces import Surface, fabric, foliage, plain, slanted, stone, textured, wood
 
-#: Skins, by the color name that comes nearest.
+#: Skins, with the nearest color name.
 SKINS = (("pink", (240.0, 176.0, 158.0)), ("brown", (150.0, 98.0, 64.0)), ("brown", (112.0, 72.0, 46.0)))
 LEAVES = ("green", "green", "green", "green", "orange", "red", "yellow", "pink")
 
 
 def tree(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A tree with a round crown, or a conifer."""
+    """Paint a tree with a round crown, or a conifer."""
     conifer = dice.chance(0.35)
     frame = Frame(x, base, height * (0.5 if conifer else 0.62), height, flip=dice.chance(0.5))
     canvas.shadow(frame.ellipse(0.05, 0.0, 0.45, 0.05))
@@ -32,7 +32,7 @@ def tree(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> No
 
 
 def bush(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A bush: leaves down to the ground."""
+    """Paint a bush: leaves down to the ground."""
     frame = Frame(x, base, height * 1.6, height, flip=dice.chance(0.5))
     canvas.shadow(frame.ellipse(0.0, 0.02, 0.48, 0.08))
     parts = (
@@ -45,7 +45,7 @@ def bush(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> No
 
 
 def palm(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A palm tree: a leaning trunk with fronds."""
+    """Paint a palm tree: a leaning trunk with fronds."""
     frame = Frame(x, base, height * 0.75, height, flip=dice.chance(0.5))
     canvas.shadow(frame.ellipse(0.0, 0.0, 0.4, 0.04))
     canvas.paint(frame.polygon((-0.12, 0.0), (0.04, 0.0), (0.08, 0.8), (-0.02, 0.8)), wood(dice), "tree", "trunk")
@@ -60,7 +60,7 @@ def palm(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> No
 
 
 def cactus(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A cactus with two arms."""
+    """Paint a cactus with two arms."""
     frame = Frame(x, base, height * 0.62, height, flip=dice.chance(0.5))
     canvas.shadow(frame.ellipse(0.05, 0.0, 0.4, 0.04))
     skin = plain(mix(dice, "green"))
@@ -81,7 +81,7 @@ def cactus(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> 
 
 
 def rock(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A boulder."""
+    """Paint a boulder."""
     frame = Frame(x, base, height * dice.between(1.2, 1.7), height, flip=dice.chance(0.5))
     canvas.shadow(frame.ellipse(0.04, 0.0, 0.56, 0.1))
     corners = ((-0.5, 0.0), (-0.42, 0.5), (-0.16, 0.95), (0.14, 1.0), (0.4, 0.62), (0.5, 0.0))
@@ -90,7 +90,7 @@ def rock(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> No
 
 
 def cow(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A cow from the side, plain or with patches."""
+    """Paint a cow from the side, plain or with patches."""
     frame = Frame(x, base, height * 1.4, height, flip=dice.chance(0.5))
     coat = plain(any_color(dice, ("white", "white", "brown", "black", "orange")))
     patch = mix(dice, dice.pick(("black", "brown") if coat.color.name in ("white", "orange") else ("white",)))
@@ -108,13 +108,13 @@ def cow(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> Non
 
 
 def clothes(dice: Dice, color: Color | None = None) -> Surface:
-    """Cloth in any color, sometimes with a texture."""
+    """Choose cloth in any color, sometimes with a texture."""
     cloth = fabric(dice, color or any_color(dice))
     return textured(dice, cloth) if dice.chance(0.4) else cloth
 
 
 def person(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A person in trousers or a skirt, seen from the front."""
+    """Paint a person in trousers or a skirt, seen from the front."""
     frame = Frame(x, base, height * 0.42, height, flip=dice.chance(0.5))
     skin = plain(mix(dice, *dice.pick(SKINS)))
     shirt, trousers = clothes(dice), fabric(dice, any_color(dice))
@@ -141,7 +141,7 @@ def person(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> 
 
 
 def ball(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A ball in any color, with or without a texture."""
+    """Paint a ball in any color, with or without a texture."""
     frame = Frame(x, base, height, height)
     paint = plain(any_color(dice))
     canvas.shadow(frame.ellipse(0.08, 0.02, 0.45, 0.1), 0.3)
@@ -150,13 +150,13 @@ def ball(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> No
 
 
 def sun(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """The sun."""
+    """Paint the sun."""
     color = any_color(dice, ("yellow", "yellow", "white", "orange", "red"))
     canvas.paint(Frame(x, base, height, height).disc(0.0, 0.5, 0.5), plain(color), "sun")
 
 
 def cloud(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A cloud with a flat base."""
+    """Paint a cloud with a flat base."""
     frame = Frame(x, base, height * dice.between(2.0, 2.8), height, flip=dice.chance(0.5))
     puffs = Union(
         (
@@ -171,12 +171,12 @@ def cloud(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> N
 
 
 def mountains(canvas: Canvas, dice: Dice, horizon: float, height: float) -> None:
-    """A range of two to four mountains on the horizon, some with snow."""
+    """Paint a range of two to four mountains on the horizon, some with snow."""
     color = any_color(dice, ("grey", "blue", "brown", "purple", "green", "grey"))
     snow = dice.chance(0.5)
     count = dice.count(2, 4)
-    for place in range(count):
-        x = (place + dice.between(0.2, 0.8)) / count
+    for number in range(count):
+        x = (number + dice.between(0.2, 0.8)) / count
         frame = Frame(x, horizon, dice.between(0.7, 1.1) * 2.0 / count, height * dice.between(0.6, 1.0))
         lean = dice.between(-0.1, 0.1)
         slope = slanted(dice, mix(dice, color.name))

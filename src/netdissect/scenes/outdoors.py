@@ -1,4 +1,4 @@
-"""The scenes under the sky: what lies behind and what stands where."""
+"""Paint the scenes under the sky: the background, and the things in it."""
 
 from netdissect.scenes.buildings import house, lighthouse
 from netdissect.scenes.canvas import Canvas, falling, rising
@@ -30,7 +30,7 @@ SEAS = (
 
 
 def _sky(canvas: Canvas, dice: Dice, horizon: float) -> None:
-    """The sky with what hangs in it."""
+    """Paint the sky, with the sun, clouds and balloons."""
     canvas.paint(Box((-0.1, -0.1, 1.1, 1.1)), plain(mix(dice, *dice.pick(SKIES))), "sky", shading=rising)
     if dice.chance(0.45):
         sun(canvas, dice, dice.between(0.08, 0.92), dice.between(0.15, horizon), dice.between(0.11, 0.17))
@@ -42,7 +42,7 @@ def _sky(canvas: Canvas, dice: Dice, horizon: float) -> None:
 
 
 def _rolling(dice: Dice, height: float, swing: float, bottom: float) -> Ridge:
-    """Ground whose upper edge goes up and down."""
+    """Make ground with an upper edge that goes up and down."""
     return Ridge(tuple((-0.1 + 0.15 * step, height + dice.between(-swing, swing)) for step in range(9)), bottom)
 
 
@@ -63,7 +63,7 @@ def _asphalt(dice: Dice) -> Surface:
 
 
 def _road(canvas: Canvas, dice: Dice, top: float, bottom: float) -> None:
-    """A road from left to right with a broken line."""
+    """Paint a road from left to right with a broken line."""
     strip(canvas, top, bottom, _asphalt(dice), "road")
     line = plain(mix(dice, dice.pick(("white", "white", "yellow"))))
     middle, start = (top + bottom) / 2, dice.between(-0.2, 0.0)
@@ -73,14 +73,14 @@ def _road(canvas: Canvas, dice: Dice, top: float, bottom: float) -> None:
 
 
 def _winding_road(canvas: Canvas, dice: Dice, top: float, color: Color) -> None:
-    """A road that leads away from the viewer to the horizon."""
+    """Paint a road that leads away from the viewer to the horizon."""
     end, start = dice.between(0.3, 0.7), dice.between(0.2, 0.8)
     corners = ((end - 0.02, top), (end + 0.02, top), (start + 0.24, 1.02), (start - 0.24, 1.02))
     canvas.paint(Polygon(corners), plain(color), "road")
 
 
 def street(canvas: Canvas, dice: Dice) -> None:
-    """Houses in a row, a pavement and a road with traffic."""
+    """Paint houses in a row, a pavement and a road with traffic."""
     ground = dice.between(0.56, 0.66)
     road = ground + dice.between(0.1, 0.15)
     _sky(canvas, dice, ground - 0.1)
@@ -93,29 +93,29 @@ def street(canvas: Canvas, dice: Dice) -> None:
     paving = dice.pick((stone(dice), plain(mix(dice, "grey")), brick(dice)))
     strip(canvas, ground, road, paving, "pavement")
     passers = ((person, 0.34), (person, 0.34), (lamp, 0.44), (tree, 0.44), (bush, 0.2), (fence, 0.15), (ball, 0.12))
-    stand(canvas, dice, passers, dice.count(1, 3), ground + 0.03, road, 0.85)
+    stand(canvas, dice, passers, dice.count(1, 3), (ground + 0.03, road), 0.85)
     _road(canvas, dice, road, 1.1)
     traffic = ((car, 0.24), (car, 0.24), (bus, 0.38), (bus, 0.38), (person, 0.42))
-    stand(canvas, dice, traffic, dice.count(1, 3), road + 0.06, 1.0, 0.8)
+    stand(canvas, dice, traffic, dice.count(1, 3), (road + 0.06, 1.0), 0.8)
 
 
 def beach(canvas: Canvas, dice: Dice) -> None:
-    """The sea behind the sand."""
+    """Paint the sea behind the sand."""
     horizon, shore = dice.between(0.3, 0.45), dice.between(0.55, 0.68)
     _sky(canvas, dice, horizon)
     if dice.chance(0.2):
         mountains(canvas, dice, horizon, dice.between(0.1, 0.25))
     strip(canvas, horizon, 1.1, _sea(dice), "sea")
-    stand(canvas, dice, ((boat, 0.36),), dice.count(0, 2), horizon + 0.03, shore - 0.04, 0.6)
+    stand(canvas, dice, ((boat, 0.36),), dice.count(0, 2), (horizon + 0.03, shore - 0.04), 0.6)
     canvas.paint(_rolling(dice, shore - 0.015, 0.01, 1.1), plain(mix(dice, "white")), "sea")
     canvas.paint(_rolling(dice, shore, 0.01, 1.1), _sand(dice), "sand")
     typical = ((umbrella, 0.46), (umbrella, 0.46), (person, 0.44), (ball, 0.18), (chair, 0.36))
     others = ((palm, 0.66), (rug, 0.11), (rock, 0.14), (table, 0.22), (boat, 0.36))
-    stand(canvas, dice, (*typical, *others), dice.count(2, 5), shore + 0.06, 1.0, 0.65)
+    stand(canvas, dice, (*typical, *others), dice.count(2, 5), (shore + 0.06, 1.0), 0.65)
 
 
 def field(canvas: Canvas, dice: Dice) -> None:
-    """Open grass, with animals, trees and fences."""
+    """Paint open grass, with animals, trees and fences."""
     horizon = dice.between(0.4, 0.55)
     _sky(canvas, dice, horizon)
     if dice.chance(0.6):
@@ -125,11 +125,11 @@ def field(canvas: Canvas, dice: Dice) -> None:
         _winding_road(canvas, dice, horizon, any_color(dice, ("brown", "grey", "yellow")))
     typical = ((cow, 0.28), (cow, 0.28), (tree, 0.56), (tree, 0.56), (bush, 0.22), (fence, 0.2))
     others = ((person, 0.42), (house, 0.6), (rock, 0.14), (ball, 0.15), (umbrella, 0.42))
-    stand(canvas, dice, (*typical, *others), dice.count(3, 6), horizon + 0.05, 0.98, 0.5)
+    stand(canvas, dice, (*typical, *others), dice.count(3, 6), (horizon + 0.05, 0.98), 0.5)
 
 
 def valley(canvas: Canvas, dice: Dice) -> None:
-    """Mountains over a grassy valley."""
+    """Paint mountains over a grassy valley."""
     horizon = dice.between(0.55, 0.66)
     _sky(canvas, dice, horizon - 0.2)
     for height in (0.52, 0.34):
@@ -149,11 +149,11 @@ def valley(canvas: Canvas, dice: Dice) -> None:
         (bush, 0.2),
         (fence, 0.16),
     )
-    stand(canvas, dice, things, dice.count(2, 5), horizon + 0.04, 0.98, 0.55)
+    stand(canvas, dice, things, dice.count(2, 5), (horizon + 0.04, 0.98), 0.55)
 
 
 def desert(canvas: Canvas, dice: Dice) -> None:
-    """Dunes with cactuses and rocks."""
+    """Paint dunes with cactuses and rocks."""
     horizon = dice.between(0.42, 0.56)
     _sky(canvas, dice, horizon)
     if dice.chance(0.5):
@@ -173,11 +173,11 @@ def desert(canvas: Canvas, dice: Dice) -> None:
         (bush, 0.16),
         (fence, 0.15),
     )
-    stand(canvas, dice, things, dice.count(2, 5), horizon + 0.08, 0.98, 0.5)
+    stand(canvas, dice, things, dice.count(2, 5), (horizon + 0.08, 0.98), 0.5)
 
 
 def harbour(canvas: Canvas, dice: Dice) -> None:
-    """Boats and a quay."""
+    """Paint boats and a quay."""
     horizon, quay = dice.between(0.38, 0.5), dice.between(0.8, 0.9)
     _sky(canvas, dice, horizon)
     if dice.chance(0.3):
@@ -190,7 +190,7 @@ def harbour(canvas: Canvas, dice: Dice) -> None:
     else:
         for x in (0.1, 0.45, 0.8):
             house(canvas, dice, x + dice.between(-0.1, 0.1), horizon + 0.02, dice.between(0.22, 0.32))
-    stand(canvas, dice, ((boat, 0.5),), dice.count(2, 4), horizon + 0.1, quay - 0.02, 0.6)
+    stand(canvas, dice, ((boat, 0.5),), dice.count(2, 4), (horizon + 0.1, quay - 0.02), 0.6)
     strip(canvas, quay, 1.1, dice.pick((stone(dice), wood(dice), brick(dice))), "pavement")
     things = ((person, 0.42), (person, 0.42), (lamp, 0.44), (table, 0.22), (chair, 0.34), (ball, 0.14), (fence, 0.16))
-    stand(canvas, dice, things, dice.count(1, 3), quay + 0.04, 1.0, 0.9)
+    stand(canvas, dice, things, dice.count(1, 3), (quay + 0.04, 1.0), 0.9)

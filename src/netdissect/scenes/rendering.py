@@ -9,10 +9,10 @@ from netdissect.scenes.canvas import Canvas
 from netdissect.scenes.dice import Dice
 from netdissect.scenes.painters import PAINTERS
 
-#: Another number whenever another image or label comes out for the same seed, index and size.
+#: A number that changes whenever the images or labels of a seed, index and size change.
 VERSION = 1
 
-#: The smallest height and width at which the things can be told apart.
+#: The smallest height and width at which things can be recognized.
 SMALLEST = 32
 
 
@@ -26,7 +26,7 @@ class Rendering:
 
 
 def render(seed: int, index: int, size: tuple[int, int]) -> Rendering:
-    """Paint the scene with the given index, (H, W) pixels large. At another size it is the same scene, squashed.
+    """Paint the scene of an index with ``size`` (H, W) pixels. Another size gives the same scene, squashed.
 
     >>> rendering = render(seed=0, index=3, size=(32, 48))
     >>> rendering.scene, rendering.pixels.shape, rendering.maps.shape

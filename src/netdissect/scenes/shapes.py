@@ -1,4 +1,4 @@
-"""Shapes and the share of every pixel that they cover.
+"""Shapes, and the share of each pixel that they cover.
 
 Coordinates are fractions of the image: x from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom). Edges are measured
 in pixels, so that they are one pixel soft at any image size.
@@ -28,24 +28,29 @@ class Grid:
 
 @runtime_checkable
 class Shape(Protocol):
-    """Something with an inside."""
+    """A shape with an inside."""
 
     @property
     def bounds(self) -> Bounds: ...
 
     def coverage(self, grid: Grid) -> Numbers:
-        """The share (h, w) of each pixel inside the shape, 0 to 1."""
+        """Return the share (h, w) of each pixel inside the shape, 0 to 1."""
         ...
 
 
 def _share(depth: Numbers) -> Numbers:
-    """The share of a pixel that is inside, given how deep in its center lies, in pixels."""
+    """Return the share of a pixel that is inside, by the depth of its center in pixels."""
     return np.minimum(np.maximum(depth + 0.5, 0.0), 1.0)
 
 
 @dataclass(frozen=True)
 class Box:
-    """An upright rectangle."""
+    """An upright rectangle.
+
+    >>> x, y = np.float32([[0.25, 0.75]]), np.float32([[0.5]])
+    >>> Box((0.0, 0.0, 0.5, 1.0)).coverage(Grid(x, y, width=2, height=1)).tolist()
+    [[1.0, 0.0]]
+    """
 
     bounds: Bounds
 
@@ -107,7 +112,7 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Ridge:
-    """All that lies below a line of points, which go from left to right, and above ``bottom``."""
+    """The area below a line of points, which go from left to right, and above ``bottom``."""
 
     points: tuple[Point, ...]
     bottom: float
@@ -124,7 +129,7 @@ class Ridge:
 
 @dataclass(frozen=True)
 class Union:
-    """All that lies in any of the shapes."""
+    """The area in any of the shapes."""
 
     shapes: tuple[Shape, ...]
 
@@ -142,26 +147,29 @@ class Union:
 
 @dataclass(frozen=True)
 class Overlap:
-    """All that lies in both shapes."""
+    """The area in both shapes."""
 
-    one: Shape
-    other: Shape
+    first: Shape
+    second: Shape
 
     @property
     def bounds(self) -> Bounds:
-        (left, top, right, bottom), (a, b, c, d) = self.one.bounds, self.other.bounds
+        (left, top, right, bottom), (a, b, c, d) = self.first.bounds, self.second.bounds
         return max(left, a), max(top, b), min(right, c), min(bottom, d)
 
     def coverage(self, grid: Grid) -> Numbers:
-        return np.minimum(self.one.coverage(grid), self.other.coverage(grid))
+        return np.minimum(self.first.coverage(grid), self.second.coverage(grid))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The place of one thing, and shapes in its own coordinates.
+    """The position of a thing, and shapes in its own coordinates.
 
     A thing's own x goes from -0.5 to 0.5 over its ``width`` and its own y from 0 at its ``base`` up to 1 at its
     ``height``; ``x``, ``base``, ``width`` and ``height`` are fractions of the image. ``flip`` swaps left and right.
+
+    >>> Frame(x=0.5, base=0.75, width=0.5, height=0.5).box(-0.5, 0.0, 0.5, 1.0).bounds
+    (0.25, 0.25, 0.75, 0.75)
     """
 
     x: float
@@ -174,16 +182,16 @@ class Frame:
         return self.x + (-x if self.flip else x) * self.width, self.base - y * self.height
 
     def box(self, left: float, bottom: float, right: float, top: float) -> Box:
-        (one, low), (other, high) = self.point(left, bottom), self.point(right, top)
-        return Box((min(one, other), high, max(one, other), low))
+        (first, low), (second, high) = self.point(left, bottom), self.point(right, top)
+        return Box((min(first, second), high, max(first, second), low))
 
     def polygon(self, *corners: Point) -> Polygon:
         return Polygon(tuple(self.point(x, y) for x, y in corners))
 
     def ellipse(self, x: float, y: float, across: float, up: float, hole: float = 0.0) -> Ellipse:
-        """An ellipse with radius ``across`` in widths and ``up`` in heights."""
+        """Make an ellipse with radius ``across`` in widths and ``up`` in heights."""
         return Ellipse(self.point(x, y), (across * self.width, up * self.height), hole)
 
     def disc(self, x: float, y: float, radius: float, hole: float = 0.0) -> Ellipse:
-        """A circle with its radius in heights."""
+        """Make a circle with its radius in heights."""
         return Ellipse(self.point(x, y), (radius * self.height, radius * self.height), hole)

@@ -1,4 +1,4 @@
-"""What the scenes share: how ground is laid and how things are set on it."""
+"""Lay the ground of a scene, and set things on it."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,15 +7,15 @@ from netdissect.scenes.dice import Dice
 from netdissect.scenes.shapes import Box
 from netdissect.scenes.surfaces import Surface
 
-#: Paints one thing: canvas, dice, x, base and height.
+#: Paints a thing: canvas, dice, x, base and height.
 Draw = Callable[[Canvas, Dice, float, float, float], None]
 
-#: A thing that may stand in a scene, and how tall it is near the viewer, as a fraction of the image.
+#: A thing that may stand in a scene, and its height near the viewer, as a fraction of the image.
 Candidate = tuple[Draw, float]
 
 
 def strip(canvas: Canvas, top: float, bottom: float, surface: Surface, thing: str) -> None:
-    """A level strip over the whole width."""
+    """Paint a level strip over the whole width."""
     canvas.paint(Box((-0.1, top, 1.1, bottom)), surface, thing)
 
 
@@ -24,14 +24,14 @@ def stand(
     dice: Dice,
     candidates: Sequence[Candidate],
     count: int,
-    far: float,
-    near: float,
+    ground: tuple[float, float],
     depth: float = 0.45,
 ) -> None:
-    """Things on the ground, the far ones first: they stand between the heights ``far`` and ``near`` of the image.
+    """Paint things on the ground, which has a far and a near edge in heights of the image; far things come first.
 
-    A thing at ``far`` is smaller than near by the factor ``depth``.
+    A thing at the far edge is smaller than at the near edge by the factor ``depth``.
     """
+    far, near = ground
     for base in sorted(dice.between(far, near) for _ in range(count)):
         draw, height = dice.pick(candidates)
         scale = depth + (1.0 - depth) * (base - far) / (near - far)

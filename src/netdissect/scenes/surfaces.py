@@ -1,4 +1,4 @@
-"""Surfaces: what a shape is painted with."""
+"""Surfaces: colors, patterns and materials that shapes are painted with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ Relief = Callable[[Numbers, Numbers], Numbers]
 
 @dataclass(frozen=True)
 class Surface:
-    """One color, or two in a pattern, with the light and shade of a material. Names are empty where there is none."""
+    """One color, or two in a pattern, with the light and shade of a material. Names may be empty."""
 
     color: Color
     accent: Color | None = None
@@ -27,26 +27,34 @@ class Surface:
 
 
 def only(where: Truths, amount: float) -> Numbers:
-    """The amount where true and 0 elsewhere."""
+    """Return the amount where true and 0 elsewhere.
+
+    >>> only(np.array([True, False]), 2.0).tolist()
+    [2.0, 0.0]
+    """
     return where.astype(np.float32) * amount
 
 
 def plain(color: Color) -> Surface:
-    """Smooth paint."""
+    """Make smooth paint.
+
+    >>> plain(Color("red", (208.0, 50.0, 46.0))).color.name
+    'red'
+    """
     return Surface(color)
 
 
 def textured(
     dice: Dice, surface: Surface, names: tuple[str, ...] = tuple(TEXTURES), accent: Color | None = None
 ) -> Surface:
-    """The surface with a texture in a second color: ``accent``, or any that contrasts."""
+    """Add a texture in a second color to a surface: ``accent``, or any that contrasts."""
     name = dice.pick(names)
     pattern = TEXTURES[name](dice, dice.between(0.068, 0.095))
     return replace(surface, accent=accent or contrasting(dice, surface.color), texture=name, pattern=pattern)
 
 
 def fabric(dice: Dice, color: Color) -> Surface:
-    """Cloth: fine threads and soft upright folds."""
+    """Make cloth: fine threads and soft upright folds."""
     fold, shift = dice.between(0.07, 0.11), dice.between(0.0, 1.0)
 
     def relief(x: Numbers, y: Numbers) -> Numbers:
@@ -57,7 +65,7 @@ def fabric(dice: Dice, color: Color) -> Surface:
 
 
 def wood(dice: Dice, color: Color | None = None) -> Surface:
-    """Boards, level or upright, with a grain."""
+    """Make boards, level or upright, with a grain."""
     color = color or mix(dice, "brown")
     level, board = dice.chance(0.5), dice.between(0.055, 0.08)
     boards, streaks = dice.table(TABLE, TABLE), dice.table(TABLE, TABLE)
@@ -75,7 +83,7 @@ def wood(dice: Dice, color: Color | None = None) -> Surface:
 
 
 def metal(dice: Dice, color: Color) -> Surface:
-    """Polished: slanted bands of bright reflection with sharp edges."""
+    """Make polished metal: slanted bands of bright reflection with sharp edges."""
     period, shift = dice.between(0.22, 0.34), dice.between(0.0, 1.0)
 
     def relief(x: Numbers, y: Numbers) -> Numbers:
@@ -87,7 +95,7 @@ def metal(dice: Dice, color: Color) -> Surface:
 
 
 def glass(dice: Dice, color: Color | None = None) -> Surface:
-    """Panes: smooth, with steep bright streaks in pairs."""
+    """Make panes: smooth, with steep bright streaks in pairs."""
     color = color or mix(dice, dice.pick(("blue", "grey", "black", "white", "blue")))
     period, shift = dice.between(0.13, 0.18), dice.between(0.0, 1.0)
     shine = 0.9 if color.name == "black" else 0.24
@@ -101,29 +109,29 @@ def glass(dice: Dice, color: Color | None = None) -> Surface:
 
 
 def brick(dice: Dice, color: Color | None = None) -> Surface:
-    """Courses of bricks with light or dark mortar."""
+    """Make courses of bricks with light or dark mortar."""
     color = color or any_color(dice, ("red", "red", "brown", "orange", "grey", "white", "yellow"))
     mortar = mix(dice, "grey" if color.name in ("white", "yellow") else "white")
     length, height = dice.between(0.085, 0.1), dice.between(0.042, 0.052)
     tones = dice.table(TABLE, TABLE)
 
-    def places(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
+    def position(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
         row = y / height
         return row, x / length + phase(0.5 * np.floor(row))
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
-        row, column = places(x, y)
+        row, column = position(x, y)
         return (phase(row) < 0.22) | (phase(column) < 0.11)
 
     def relief(x: Numbers, y: Numbers) -> Numbers:
-        row, column = places(x, y)
+        row, column = position(x, y)
         return 0.86 + 0.22 * looked_up(tones, row, column)
 
     return Surface(color, accent=mortar, material="brick", pattern=pattern, relief=relief)
 
 
 def stone(dice: Dice, color: Color | None = None) -> Surface:
-    """Cobbles: irregular rounded stones with dark joints."""
+    """Make cobbles: irregular rounded stones with dark joints."""
     color = color or any_color(dice, ("grey", "grey", "brown", "white", "yellow", "pink"))
     size, tables = dice.between(0.06, 0.08), dice.table(3, TABLE, TABLE)
 
@@ -135,7 +143,7 @@ def stone(dice: Dice, color: Color | None = None) -> Surface:
 
 
 def foliage(dice: Dice, color: Color) -> Surface:
-    """Leaves: small irregular specks of light and shade."""
+    """Make leaves: small irregular specks of light and shade."""
     size, tables = dice.between(0.034, 0.042), dice.table(3, TABLE, TABLE)
 
     def relief(x: Numbers, y: Numbers) -> Numbers:
@@ -146,7 +154,7 @@ def foliage(dice: Dice, color: Color) -> Surface:
 
 
 def streaked(dice: Dice, color: Color, strength: float = 0.2, slant: float = 6.0) -> Surface:
-    """Ground without a material of its own: short level streaks, as of grass and sand."""
+    """Make ground without a material of its own: short level streaks, as of grass and sand."""
     tones = dice.table(TABLE, TABLE)
 
     def relief(x: Numbers, y: Numbers) -> Numbers:
@@ -157,7 +165,7 @@ def streaked(dice: Dice, color: Color, strength: float = 0.2, slant: float = 6.0
 
 
 def rippled(dice: Dice, color: Color) -> Surface:
-    """Water: level rows of small waves."""
+    """Make water: level rows of small waves."""
     shift, table = dice.between(0.0, 1.0), dice.table(TABLE, TABLE)
 
     def relief(x: Numbers, y: Numbers) -> Numbers:
@@ -167,7 +175,7 @@ def rippled(dice: Dice, color: Color) -> Surface:
 
 
 def slanted(dice: Dice, color: Color) -> Surface:
-    """Rock faces: broad slanted light and shade."""
+    """Make rock faces: broad slanted light and shade."""
     (right, down), period = dice.pick(SLANTS[1:]), dice.between(0.12, 0.2)
 
     def relief(x: Numbers, y: Numbers) -> Numbers:

@@ -1,7 +1,7 @@
 """Textures: two-colored patterns, named as in the Describable Textures Dataset.
 
-Each texture is a function that draws its details once, for a given period (fraction of the image), and returns the
-pattern: at x (1, w) and y (h, 1), true where the second color is.
+Each texture is a function that draws its details for a period (fraction of the image), and returns the pattern. At
+x (1, w) and y (h, 1), a pattern is true for the second color.
 """
 
 from collections.abc import Callable
@@ -17,31 +17,39 @@ Pattern = Callable[[Numbers, Numbers], Truths]
 #: Directions as (x, y) of length 1, exact on every machine, unlike sines.
 SLANTS = ((1.0, 0.0), (0.8, 0.6), (0.8, -0.6), (0.6, 0.8), (0.6, -0.8))
 
-#: Random numbers of a cell repeat after so many cells.
+#: The number of cells after which random numbers repeat.
 TABLE = 8
 
 
 def phase(values: Numbers) -> Numbers:
-    """The part after the decimal point: 0 up to 1, over and over."""
+    """Return the part after the decimal point, from 0 to 1.
+
+    >>> phase(np.float32([2.25, -0.25])).tolist()
+    [0.25, 0.75]
+    """
     return values - np.floor(values)
 
 
 def wave(values: Numbers) -> Numbers:
-    """Smoothly from 1 down to 0 and up again, over and over; without sines, to be the same on every machine."""
+    """Return a smooth wave from 1 down to 0 and up again; without sines, it is the same on every machine.
+
+    >>> wave(np.float32([0.0, 0.5, 1.0])).tolist()
+    [1.0, 0.0, 1.0]
+    """
     slope = np.abs(2.0 * phase(values) - 1.0)
     return slope * slope * (3.0 - 2.0 * slope)
 
 
 def looked_up(table: Numbers, row: Numbers, column: Numbers) -> Numbers:
-    """The random number of each cell, given by whole row and column numbers that broadcast."""
+    """Return the random number of each cell, by whole row and column numbers that broadcast."""
     return table[row.astype(np.int32) & (TABLE - 1), column.astype(np.int32) & (TABLE - 1)]
 
 
 def cells(x: Numbers, y: Numbers, tables: Numbers) -> tuple[Numbers, Numbers]:
-    """Irregular cells about one unit wide, as cobbles or leaves are.
+    """Divide the plane into irregular cells about one unit wide, such as cobbles or leaves.
 
-    ``tables`` is (3, TABLE, TABLE): the offset of each cell across and down, and the number that is returned for it.
-    Returns, for each pixel, its cell's number and how near it is to the next cell: 0 on the border, 1 far from it.
+    ``tables`` (3, TABLE, TABLE) has the offset of each cell across and down, and its number. Returns the number of each
+    pixel's cell, and the distance to the next cell: 0 on the border, 1 far from it.
     """
     left, top = np.floor(x - 0.5), np.floor(y - 0.5)
     shape = (y.shape[0], x.shape[1])
@@ -59,7 +67,7 @@ def cells(x: Numbers, y: Numbers, tables: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def patches(x: Numbers, y: Numbers, table: Numbers) -> Numbers:
-    """Random numbers, one per unit square and blended smoothly in between."""
+    """Return random numbers, one per unit square, blended smoothly in between."""
     column, row = np.floor(x), np.floor(y)
     right, down = x - column, y - row
     right, down = right * right * (3.0 - 2.0 * right), down * down * (3.0 - 2.0 * down)
@@ -69,7 +77,7 @@ def patches(x: Numbers, y: Numbers, table: Numbers) -> Numbers:
 
 
 def banded(dice: Dice, period: float) -> Pattern:
-    """Level bands, a wide one and a narrow one in turn."""
+    """Draw level bands, wide and narrow ones in turn."""
     shift = dice.between(0.0, 1.0)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -80,7 +88,7 @@ def banded(dice: Dice, period: float) -> Pattern:
 
 
 def blotchy(dice: Dice, period: float) -> Pattern:
-    """Large irregular patches."""
+    """Draw large irregular patches."""
     table = dice.table(TABLE, TABLE)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -90,7 +98,7 @@ def blotchy(dice: Dice, period: float) -> Pattern:
 
 
 def chequered(dice: Dice, period: float) -> Pattern:
-    """Squares of two colors in turn."""
+    """Draw squares of two colors in turn."""
     right, down = dice.between(0.0, 1.0), dice.between(0.0, 1.0)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -100,7 +108,7 @@ def chequered(dice: Dice, period: float) -> Pattern:
 
 
 def crosshatched(dice: Dice, period: float) -> Pattern:
-    """Thin slanted lines that cross."""
+    """Draw thin slanted lines that cross."""
     right, down = dice.between(0.0, 1.0), dice.between(0.0, 1.0)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -111,7 +119,7 @@ def crosshatched(dice: Dice, period: float) -> Pattern:
 
 
 def freckled(dice: Dice, period: float) -> Pattern:
-    """Small spots, scattered."""
+    """Draw small scattered spots."""
     tables = dice.table(3, TABLE, TABLE)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -126,7 +134,7 @@ def freckled(dice: Dice, period: float) -> Pattern:
 
 
 def grid(dice: Dice, period: float) -> Pattern:
-    """Level and upright lines that cross."""
+    """Draw level and upright lines that cross."""
     right, down = dice.between(0.0, 1.0), dice.between(0.0, 1.0)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -136,7 +144,7 @@ def grid(dice: Dice, period: float) -> Pattern:
 
 
 def marbled(dice: Dice, period: float) -> Pattern:
-    """Winding veins."""
+    """Draw winding veins."""
     right, down, more = (dice.between(0.0, 9.0), dice.between(0.0, 9.0), dice.between(0.0, 9.0))
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -148,7 +156,7 @@ def marbled(dice: Dice, period: float) -> Pattern:
 
 
 def polka_dotted(dice: Dice, period: float) -> Pattern:
-    """Round dots in staggered rows."""
+    """Draw round dots in staggered rows."""
     right, down = dice.between(0.0, 1.0), dice.between(0.0, 1.0)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -162,7 +170,7 @@ def polka_dotted(dice: Dice, period: float) -> Pattern:
 
 
 def scaly(dice: Dice, period: float) -> Pattern:
-    """Staggered rows of round scales, each with a rim below."""
+    """Draw staggered rows of round scales, each with a rim below."""
     right, down = dice.between(0.0, 1.0), dice.between(0.0, 1.0)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:
@@ -177,7 +185,7 @@ def scaly(dice: Dice, period: float) -> Pattern:
 
 
 def striped(dice: Dice, period: float) -> Pattern:
-    """Upright or slanted stripes of one width."""
+    """Draw upright or slanted stripes of equal width."""
     right, down = dice.pick(SLANTS)
     shift = dice.between(0.0, 1.0)
 
@@ -188,7 +196,7 @@ def striped(dice: Dice, period: float) -> Pattern:
 
 
 def zigzagged(dice: Dice, period: float) -> Pattern:
-    """Stripes that go up and down."""
+    """Draw stripes that go up and down."""
     right, down = dice.between(0.0, 1.0), dice.between(0.0, 1.0)
 
     def pattern(x: Numbers, y: Numbers) -> Truths:

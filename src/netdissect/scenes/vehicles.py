@@ -1,4 +1,4 @@
-"""How vehicles are drawn; see ``buildings`` for what the arguments mean."""
+"""Paint vehicles; see ``buildings`` for the arguments."""
 
 from netdissect.scenes.buildings import window
 from netdissect.scenes.canvas import Canvas, falling, rounded, upright
@@ -9,7 +9,7 @@ from netdissect.scenes.surfaces import Surface, fabric, glass, metal, plain, tex
 
 
 def wheel(canvas: Canvas, dice: Dice, rim: Ellipse, thing: str) -> None:
-    """A tyre with a metal hub."""
+    """Paint a tyre with a metal hub."""
     across, down = rim.radius
     canvas.paint(rim, plain(mix(dice, "black")), thing, "wheel")
     hub = Ellipse(rim.center, (0.5 * across, 0.5 * down))
@@ -17,7 +17,7 @@ def wheel(canvas: Canvas, dice: Dice, rim: Ellipse, thing: str) -> None:
 
 
 def car(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A car from the side."""
+    """Paint a car from the side."""
     frame = Frame(x, base, height * dice.between(1.9, 2.3), height, flip=dice.chance(0.5))
     paint = metal(dice, any_color(dice))
     canvas.shadow(frame.ellipse(0.0, 0.02, 0.5, 0.09), 0.35)
@@ -39,7 +39,7 @@ def car(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> Non
 
 
 def bus(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A bus from the side, often with a stripe or a pattern along it."""
+    """Paint a bus from the side, often with a stripe or a pattern along it."""
     frame = Frame(x, base, height * dice.between(1.7, 2.0), height, flip=dice.chance(0.5))
     paint = metal(dice, any_color(dice))
     canvas.shadow(frame.ellipse(0.0, 0.02, 0.52, 0.06), 0.35)
@@ -56,7 +56,7 @@ def bus(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> Non
 
 
 def boat(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A boat: with a mast and sails, or with a cabin."""
+    """Paint a boat: with a mast and sails, or with a cabin."""
     sails = dice.chance(0.65)
     frame = Frame(x, base, height * (0.85 if sails else 1.5), height, flip=dice.chance(0.5))
     color = any_color(dice)
@@ -92,7 +92,7 @@ def _sails(canvas: Canvas, dice: Dice, frame: Frame, top: float) -> None:
 
 
 def balloon(canvas: Canvas, dice: Dice, x: float, base: float, height: float) -> None:
-    """A hot-air balloon with its basket."""
+    """Paint a hot-air balloon with its basket."""
     frame = Frame(x, base, height * 0.72, height)
     ropes = plain(mix(dice, "brown"))
     for side in (-1.0, 1.0):

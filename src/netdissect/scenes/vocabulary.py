@@ -1,10 +1,10 @@
-"""The words of the scenes: every concept, its number, and which parts an object may have."""
+"""The concepts of the scenes, their numbers, and the parts that objects may have."""
 
 from types import MappingProxyType
 
 from netdissect.types import Concept
 
-#: Objects with the parts each may have; a part may belong to several objects.
+#: The parts that each object may have; a part may belong to several objects.
 PARTS_OF = MappingProxyType(
     {
         "ball": (),

@@ -65,7 +65,7 @@ def test_class_of_colors_worked_by_hand(tmp_path):
     assert Ade20k(tmp_path).annotation(0).maps["object"].tolist() == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.integers(0, 600), min_size=1, max_size=12), st.integers(0, 3))
 def test_any_classes_in_any_number_of_layers(classes, layers):
     objects = np.array([classes])

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import pickle
 import resource
 import shutil
 import signal
@@ -22,6 +23,7 @@ from filelock import FileLock
 from PIL import Image
 
 from netdissect import BrodenDataset
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden, image_names
 from netdissect.broden.building.sources import open_sources
 from netdissect.broden.building.work import CHUNK
@@ -46,9 +48,9 @@ BLUE = (0, 0, 255)
 
 def build(out, *specs, **options):
     """A build of 8x8 images with label maps of 4x4, which keeps every concept and uses no other process."""
-    return build_broden(
-        open_sources([str(spec) for spec in specs]), out, **{"size": (8, 8), "workers": 1, **EVERYTHING, **options}
-    )
+    how = {name: options.pop(name) for name in ("overwrite", "resume", "on_progress") if name in options}
+    chosen = BuildOptions(**{"size": (8, 8), "workers": 1, **EVERYTHING, **options})
+    return build_broden(open_sources([str(spec) for spec in specs]), out, chosen, **how)
 
 
 def rows(path):
@@ -470,15 +472,23 @@ def write_many(root, count=5 * CHUNK + 3):
     return f"imagefolder={root}:texture"
 
 
-def test_the_same_bytes_by_any_number_of_processes_and_from_anywhere(tmp_path):
-    here = write_many(tmp_path / "here")
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Many images, and the files of a Broden that one process has built of them."""
+    root = tmp_path_factory.mktemp("many")
+    spec = write_many(root / "in")
+    build(root / "out", spec)
+    return spec, content(root / "out")
+
+
+def test_the_same_bytes_by_any_number_of_processes_and_from_anywhere(tmp_path, many):
+    here, built = many
     elsewhere = write_many(tmp_path / "else" / "where")
-    build(tmp_path / "one", here)
     build(tmp_path / "two", here, workers=2)
     build(tmp_path / "three", elsewhere)
-    assert content(tmp_path / "one") == content(tmp_path / "two") == content(tmp_path / "three")
-    assert len(BrodenDataset(tmp_path / "one")) == 5 * CHUNK + 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["else", "here", "one", "three", "two"]
+    assert built == content(tmp_path / "two") == content(tmp_path / "three")
+    assert len(BrodenDataset(tmp_path / "two")) == 5 * CHUNK + 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["else", "three", "two"]
 
 
 def test_progress_is_told(tmp_path):
@@ -494,6 +504,7 @@ def test_progress_is_told(tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.builder import build_broden
 from netdissect.broden.building.sources import open_sources
 
@@ -501,8 +512,9 @@ if __name__ == "__main__":
     def told(doing, done, total):
         print(doing, done, flush=True)
     build_broden(
-        open_sources([sys.argv[1]]), Path(sys.argv[2]), size=(8, 8), min_images=1, min_coverage=0.0,
-        resume=True, workers=int(sys.argv[3]), on_progress=told,
+        open_sources([sys.argv[1]]), Path(sys.argv[2]),
+        BuildOptions(size=(8, 8), min_images=1, min_coverage=0.0, workers=int(sys.argv[3])),
+        resume=True, on_progress=told,
     )
 """
 
@@ -525,9 +537,8 @@ def processes_of(group):
 @pytest.mark.parametrize(
     ("workers", "moment"), [(2, f"images {CHUNK}"), (1, f"images {3 * CHUNK}"), (1, "label maps 32")]
 )
-def test_a_killed_build_is_resumed(tmp_path, workers, moment):
-    spec = write_many(tmp_path / "in")
-    build(tmp_path / "undisturbed", spec)
+def test_a_killed_build_is_resumed(tmp_path, many, workers, moment):
+    spec, undisturbed = many
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     command = [sys.executable, str(script), spec, str(tmp_path / "out"), str(workers)]
@@ -548,7 +559,7 @@ def test_a_killed_build_is_resumed(tmp_path, workers, moment):
     done = []
     build(tmp_path / "out", spec, resume=True, on_progress=lambda *step: done.append(step))
     assert done[0][1] >= CHUNK  # what was finished is not done again
-    assert content(tmp_path / "out") == content(tmp_path / "undisturbed")
+    assert content(tmp_path / "out") == undisturbed
     assert not list(tmp_path.glob("*.unfinished"))
 
 
@@ -682,9 +693,10 @@ import hashlib, pickle, sys
 from netdissect.broden.building.sources import open_sources
 print([hashlib.sha256(pickle.dumps(source, protocol=4)).hexdigest() for source in open_sources(sys.argv[1:])])
 """
-    command = [sys.executable, "-c", code, *write_five(tmp_path), *own]
-    told = {subprocess.run(command, check=True, capture_output=True).stdout for _ in range(3)}
-    assert len(told) == 1
+    specs = [*write_five(tmp_path), *own]
+    there = subprocess.run([sys.executable, "-c", code, *specs], check=True, capture_output=True, text=True).stdout
+    here = [hashlib.sha256(pickle.dumps(source, protocol=4)).hexdigest() for source in open_sources(specs)]
+    assert there == f"{here}\n"
 
 
 def test_rareness_can_be_chosen_after_the_images_were_read(tmp_path):

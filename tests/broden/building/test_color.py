@@ -242,6 +242,7 @@ def test_naming_space_of_red():
     assert naming_space(np.array([[255, 0, 0]]))[0] == pytest.approx(expected, abs=0.01)
 
 
+@settings(deadline=None)
 @given(arrays(np.uint8, (7, 3)))
 def test_naming_space_keeps_lightness_and_hue(colors):
     opponents, named = oklab(colors)[:, 1:], naming_space(colors)

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdissect.broden.building import merge
-from netdissect.broden.building.merge import LabelKey, SourceLabel, merge_labels
+from netdissect.broden.building.merge import MOST_CONCEPTS, LabelKey, SourceLabel, merge_labels
 from netdissect.broden.building.names import confusing_names, plain_names
 from netdissect.types import NetdissectError
 
@@ -238,13 +237,12 @@ def test_nothing_left():
         merge_labels([label("a", "object", 1, "x", 3)])
 
 
-def test_more_concepts_than_label_maps_hold(monkeypatch):
-    assert merge.MOST_CONCEPTS == 255 + 256 * 255
-    monkeypatch.setattr(merge, "MOST_CONCEPTS", 3)
+def test_more_concepts_than_label_maps_hold():
+    assert MOST_CONCEPTS == 255 + 256 * 255
     labels = [label("a", "object", number, f"x{number}") for number in range(4)]
     with pytest.raises(NetdissectError, match="4 concepts; label maps hold 3 at most"):
-        merge_labels(labels)
-    assert len(merge_labels(labels[1:]).concepts) == 3
+        merge_labels(labels, most_concepts=3)
+    assert len(merge_labels(labels[1:], most_concepts=3).concepts) == 3
 
 
 # A second merge, written from the rules.

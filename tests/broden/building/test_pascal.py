@@ -91,7 +91,7 @@ def test_table_of_labels_with_blank_lines_and_other_line_ends(tmp_path):
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.float64])
 def test_label_maps_of_any_type_of_number(tmp_path, kind):
     labels = np.array([[1, 2], [25, 0]], dtype=kind)
-    read = Pascal(write_pascal(tmp_path, {ID: {"context": labels}}), part=False).annotation(0).maps["object"]
+    read = Pascal(write_pascal(tmp_path, {ID: {"context": labels}}), layers=["context"]).annotation(0).maps["object"]
     assert read.tolist() == [[1, 2], [25, 0]] and read.dtype == np.int32
 
 
@@ -221,7 +221,7 @@ def test_images_are_those_with_parts(tmp_path):
 def test_context_alone_needs_no_parts(tmp_path):
     several(tmp_path)
     (tmp_path / "part").rename(tmp_path / "elsewhere")
-    source = Pascal(tmp_path, part=False)
+    source = Pascal(tmp_path, layers=["context"])
     names = [source.image_path(index).stem for index in range(len(source))]
     assert names == ["2008_000009", "2009_000001", "2010_000003"]
     assert all(set(source.annotation(index).maps) == {"object"} for index in range(3))
@@ -230,7 +230,7 @@ def test_context_alone_needs_no_parts(tmp_path):
 def test_part_alone_needs_no_context(tmp_path):
     several(tmp_path)
     (tmp_path / "context").rename(tmp_path / "elsewhere")
-    source = Pascal(tmp_path, context=False)
+    source = Pascal(tmp_path, layers=["part"])
     assert len(source) == 2 and set(source.annotation(1).maps) == {"part"}
     assert source.annotation(1).maps["part"].tolist() == [[1, 1, 1, 0], [1, 1, 1, 0]]
 
@@ -435,14 +435,14 @@ def test_another_layout(tmp_path):
     for wanted in ("VOC2010/JPEGImages", "part/Annotations_Part", "part/part2ind.m", "context/labels.txt"):
         assert wanted in str(caught.value)
     with pytest.raises(NetdissectError) as caught:
-        Pascal(tmp_path, part=False)
+        Pascal(tmp_path, layers=["context"])
     assert "context/trainval" in str(caught.value) and "part2ind" not in str(caught.value)
 
 
 def test_neither_context_nor_part(tmp_path):
     write_pascal(tmp_path, image(plane(BODY)))
     with pytest.raises(NetdissectError, match="no labels"):
-        Pascal(tmp_path, context=False, part=False)
+        Pascal(tmp_path, layers=())
 
 
 def test_no_annotations(tmp_path):
@@ -450,7 +450,7 @@ def test_no_annotations(tmp_path):
     with pytest.raises(NetdissectError, match=r"Annotations_Part: no \.mat files"):
         Pascal(tmp_path)
     with pytest.raises(NetdissectError, match=r"trainval: no \.mat files"):
-        Pascal(tmp_path, part=False)
+        Pascal(tmp_path, layers=["context"])
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def directories(draw):
     return shape, count, images
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(directories(), st.integers(0, 3))
 def test_whatever_a_right_builder_writes_passes(case, merged):
     shape, count, images = case

@@ -1,1 +1,1 @@
-"""Makes a Broden out of labelled datasets: their labels are merged by name, and every pixel gets a color."""
+"""Build a Broden from labelled datasets: labels are merged by name, and every pixel gets a color."""

@@ -1,4 +1,4 @@
-"""Builds a Broden: counts the labels of all sources, merges them, and writes images, label maps and tables."""
+"""Build a Broden: count the labels of all sources, merge them, and write images, label maps and tables."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 
 from netdissect.broden.building import work
+from netdissect.broden.building.build_options import BuildOptions
 from netdissect.broden.building.color import COLOR_NAMES, read_color_table, survey_color_table
 from netdissect.broden.building.merge import LabelKey, Merge, SourceLabel, merge_labels
 from netdissect.broden.building.processes import Workers, core_count
@@ -33,25 +34,22 @@ from netdissect.storage import (
 )
 from netdissect.types import BadSampleError, NetdissectError, OnProgress, no_progress
 
-#: What an unfinished build follows from.
+#: The file with the plan of an unfinished build.
 STATE = "plan.json"
 
-#: Tells, beside it, that the build is to replace a dataset.
+#: An empty file beside it, if the build is to replace a dataset.
 _OVERWRITES = "overwrites"
 
-#: Pixels on a side of the images that are written.
-LARGEST_SIZE = 2**14
-
-#: Of what is kept of an unfinished build. One of another version is not gone on with.
+#: The version of the files of an unfinished build. Builds of another version are not resumed.
 FORMAT_VERSION = 1
 
-#: Control characters, bytes of file names that are no text, and what separates items of a table's field.
+#: Control characters, bytes of file names that are no text, and the separator of items in a table's field.
 _NO_NAME = re.compile("[\x00-\x1f\x7f;\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Build:
-    """What was built: the merge of its labels, how many images, and those left out with what is wrong with them."""
+    """A finished build: the merge of its labels, the number of images, and the images left out with their errors."""
 
     merge: Merge
     images: int
@@ -61,43 +59,43 @@ class Build:
 def build_broden(
     sources: Sequence[Source],
     out: Path,
+    options: BuildOptions = BuildOptions(),  # noqa: B008
     *,
-    size: tuple[int, int] = (224, 224),
-    colors: bool = True,
-    color_table: Path | None = None,
-    min_images: int = 10,
-    min_coverage: float = 0.5,
-    skip_bad: bool = False,
     overwrite: bool = False,
     resume: bool = False,
-    workers: int | None = None,
     on_progress: OnProgress = no_progress,
 ) -> Build:
-    """Builds a directory in Broden's layout of ``sources``; it appears whole or not at all.
+    """Build a directory in Broden's layout from ``sources``; it appears whole or not at all.
 
-    ``size`` (H, W) is that of the images, which are squashed to it; label maps have half of it. With ``colors`` each
-    pixel is named by ``color_table``, a file that ``read_color_table`` reads, or by our own. Concepts have at least
-    ``min_images`` images and a coverage of ``min_coverage`` images. ``workers`` processes do the work, by default one
-    per core; a script that is not guarded by ``if __name__ == "__main__"`` can have no more than one.
+    Finished work outlives a kill, in a folder beside ``out``: ``resume`` goes on with it. ``overwrite`` replaces a
+    Broden directory or an unfinished build. Progress is reported as ``images`` and ``label maps``. Raises
+    ``NetdissectError``.
 
-    What is finished outlives a kill, in a folder beside ``out``: ``resume`` goes on with it. With ``skip_bad``, images
-    that cannot be read are left out. Raises ``NetdissectError``.
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from netdissect.broden.building.sources import open_sources
+    >>> with TemporaryDirectory() as folder:
+    ...     beach = Path(folder) / "photos" / "beach"
+    ...     beach.mkdir(parents=True)
+    ...     Image.new("RGB", (8, 8), "blue").save(beach / "1.png")
+    ...     sources = open_sources([f"imagefolder={folder}/photos"])
+    ...     built = build_broden(sources, Path(folder) / "broden", BuildOptions(min_images=1, workers=1))
+    >>> [concept.name for concept in built.merge.concepts]
+    ['beach-s', 'blue-c']
     """
-    _check_options(size, min_images, min_coverage, workers)
     folder = unfinished_folder(out)
     overwrite = overwrite or (resume and (folder / _OVERWRITES).is_file())
     check_destination(out, overwrite)
     _check_apart(sources, out)
     check_unfinished(folder, STATE, overwrite=overwrite, resume=resume)
-    table = _color_table(color_table) if colors else None
+    table = _color_table(options.color_table) if options.colors else None
     names = image_names(sources)
-    label_shape = (max(size[0] // 2, 1), max(size[1] // 2, 1))
-    job = Job(tuple(sources), names, folder, size, label_shape, table, skip_bad)
+    job = Job(tuple(sources), names, folder, options.size, options.label_shape, table, options.skip_bad)
     with alone(folder, STATE):
         try:
             _begin(job, overwrite, resume)
-            with Workers(job, workers or core_count()) as processes:
-                build = _build(job, min_images, min_coverage, processes, on_progress)
+            with Workers(job, options.workers or core_count()) as workers:
+                build = _build(job, options, workers, on_progress)
             check_destination(out, overwrite)
             put_in_place(job.dataset, out.absolute())
             clear(folder, STATE)
@@ -107,22 +105,16 @@ def build_broden(
     return build
 
 
-def _check_options(size: tuple[int, int], min_images: int, min_coverage: float, workers: int | None) -> None:
-    if min(size) < 2 or max(size) > LARGEST_SIZE:
-        raise NetdissectError(f"images of {size[0]}x{size[1]} pixels: from 2 to {LARGEST_SIZE} on each side")
-    if min_images < 1 or not min_coverage >= 0:
-        raise NetdissectError("a concept needs at least 1 image, and a coverage of at least 0")
-    if workers is not None and workers < 1:
-        raise NetdissectError(f"{workers} workers can do nothing")
-
-
 def _check_apart(sources: Sequence[Source], out: Path) -> None:
-    """Raises ``NetdissectError`` if ``out`` would replace a source, or be found among its images."""
-    place = out.resolve()
+    """Raise ``NetdissectError`` if ``out`` would replace a source, or be found among its images."""
+    resolved = out.resolve()
     for source in sources:
-        if isinstance(source, ImageFolder) and source.root.resolve() in place.parents:
+        if isinstance(source, ImageFolder) and source.root.resolve() in resolved.parents:
             raise NetdissectError(f"{out}: lies in the source {source.root}, and would be one of its concepts")
-        if len(source) and place in (*source.image_path(0).absolute().parents, *source.image_path(0).resolve().parents):
+        if len(source) == 0:
+            continue
+        first = source.image_path(0)
+        if resolved in (*first.absolute().parents, *first.resolve().parents):
             raise NetdissectError(f"{out}: holds images of the source {source.name}, and is not overwritten")
 
 
@@ -131,9 +123,9 @@ def _color_table(path: Path | None) -> UInt8[np.ndarray, "32 32 32"]:
 
 
 def image_names(sources: Sequence[Source]) -> tuple[str, ...]:
-    """The path below ``images/`` of each image: its source and file name, with a number where that is taken.
+    """Return the path below ``images/`` of each image: its source and file name, with a number if the name is taken.
 
-    What is no text, or would separate items in ``index.csv``, is replaced by ``_``.
+    Letters that are no text, or would separate items in ``index.csv``, are replaced by ``_``.
     """
     taken: set[str] = set()
     tried: dict[str, int] = {}
@@ -156,7 +148,7 @@ def image_names(sources: Sequence[Source]) -> tuple[str, ...]:
 
 
 def _begin(job: Job, overwrite: bool, resume: bool) -> None:
-    """Leaves the folder as a build of the same plan has left it, or makes an empty one of it."""
+    """Keep the folder of a build with the same plan, or empty it."""
     plan = _plan(job)
     path = job.folder / STATE
     if resume and path.is_file() and job.images.is_dir():
@@ -174,7 +166,7 @@ def _begin(job: Job, overwrite: bool, resume: bool) -> None:
 
 
 def _plan(job: Job) -> str:
-    """What the work on all images follows from, as text. Each chunk tells of its own files."""
+    """Return, as text, all that the work on images depends on, but for the files: each chunk has a stamp of its own."""
     sources = [
         {
             "name": source.name,
@@ -191,18 +183,18 @@ def _plan(job: Job) -> str:
     )
 
 
-def _build(job: Job, min_images: int, min_coverage: float, workers: Workers, on_progress: OnProgress) -> Build:
+def _build(job: Job, options: BuildOptions, workers: Workers, on_progress: OnProgress) -> Build:
     _count_all(job, workers, on_progress)
     labels, skipped = _counted(job)
     if len(skipped) == len(job.names):
         raise NetdissectError(f"no image can be read; the first: {skipped[0][1]}")
-    merge = merge_labels(labels, min_images=min_images, min_coverage=min_coverage)
+    merge = merge_labels(labels, min_images=options.min_images, min_coverage=options.min_coverage)
     for path in job.images.glob("*/*.png"):
-        path.unlink()  # of a build that was stopped, and may have dropped other concepts
+        path.unlink()  # a stopped build may have dropped other concepts
     rows: list[dict[str, str]] = []
     done = 0
-    for chunk, of_chunk in workers.each(work.number_chunk, job.chunks, _numbers(merge)):
-        rows += of_chunk
+    for chunk, chunk_rows in workers.each(work.number_chunk, job.chunks, _numbers(merge)):
+        rows += chunk_rows
         done += len(job.items(chunk))
         on_progress("label maps", done, len(job.names))
     write_tables(job.dataset, merge, rows, skipped)
@@ -210,7 +202,7 @@ def _build(job: Job, min_images: int, min_coverage: float, workers: Workers, on_
 
 
 def _count_all(job: Job, workers: Workers, on_progress: OnProgress) -> None:
-    """The first step for all chunks that are not there yet."""
+    """Take the first step for all chunks that are not there yet."""
     left = [chunk for chunk in job.chunks if not work.is_counted(job, chunk)]
     done = len(job.names) - sum(len(job.items(chunk)) for chunk in left)
     on_progress("images", done, len(job.names))
@@ -223,7 +215,7 @@ def _count_all(job: Job, workers: Workers, on_progress: OnProgress) -> None:
 
 
 def _counted(job: Job) -> tuple[list[SourceLabel], list[tuple[str, str]]]:
-    """All labels that occur, and the images that were skipped."""
+    """Return all labels that occur, and the images that were skipped."""
     images: dict[LabelKey, int] = {}
     coverage: dict[LabelKey, float] = {}
     skipped = []
@@ -256,14 +248,14 @@ def _records(job: Job) -> Iterator[dict[str, Any]]:
 
 
 def _numbers(merge: Merge) -> dict[tuple[str, str], UInt16[np.ndarray, " labels"]]:
-    """Per source and category that has concepts, the number of each of the source's labels."""
+    """Return the number of each label of a source, per source and category with concepts."""
     kept = {category for concept in merge.concepts for category, _, _ in concept.categories}
     tables: dict[tuple[str, str], dict[int, int]] = {}
     for key, number in merge.numbers().items():
         if key.category in kept:
             tables.setdefault((key.source, key.category), {})[key.label] = number
     numbers = {}
-    for where, table in tables.items():
-        numbers[where] = np.zeros(max(table) + 1, dtype=np.uint16)
-        numbers[where][list(table)] = list(table.values())
+    for source_category, table in tables.items():
+        numbers[source_category] = np.zeros(max(table) + 1, dtype=np.uint16)
+        numbers[source_category][list(table)] = list(table.values())
     return numbers

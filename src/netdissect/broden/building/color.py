@@ -1,7 +1,7 @@
 """The color category: every pixel has one of the eleven basic color names (Berlin and Kay, 1969).
 
-Which one stands in a color table, ``(32, 32, 32)`` columns of ``COLOR_NAMES``, at ``[r // 8, g // 8, b // 8]``. It is
-ours, from a survey of what people call colors, or a published one.
+A color table ``(32, 32, 32)`` has the index in ``COLOR_NAMES`` of each color, at ``[r // 8, g // 8, b // 8]``. Our own
+follows from a survey of color names; published tables can be read.
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ from netdissect.types import BadSampleError, NetdissectError, one_line
 #: The names, in the order of the columns of van de Weijer's table.
 COLOR_NAMES = ("black", "blue", "brown", "grey", "green", "orange", "pink", "purple", "red", "white", "yellow")
 
-#: Linear red, green and blue of sRGB to what the eye's cones for long, medium and short waves take up, and the cube
-#: roots of these to OKLab (B. Ottosson, "A perceptual color space for image processing", 2020).
+#: From linear red, green and blue of sRGB to the responses of the eye's cones for long, medium and short waves, and
+#: from the cube roots of these to OKLab (B. Ottosson, "A perceptual color space for image processing", 2020).
 _SRGB_TO_CONES = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -33,19 +33,18 @@ _CONES_TO_OKLAB = np.array(
     ]
 )
 
-#: Linear red, green and blue of sRGB to luminance, white being 1 (IEC 61966-2-1).
+#: From linear red, green and blue of sRGB to luminance, white being 1 (IEC 61966-2-1).
 _SRGB_TO_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
-#: Pixels named at a time: what is computed for them stays in the processor's cache.
+#: Pixels named at a time, few enough for the processor's cache.
 _PIXELS_AT_ONCE = 2**17
 
 
 def read_color_table(path: Path) -> UInt8[np.ndarray, "32 32 32"]:
-    """A published color table.
+    """Read a published color table: ``w2c.mat``, or a ``.npy`` of its winners. Raises ``NetdissectError``.
 
-    Either ``w2c.mat`` of van de Weijer, Schmid, Verbeek and Larlus, "Learning Color Names for Real-World Applications"
-    (IEEE TIP 2009), which holds the probabilities of the names, ``w2c`` ``(32768, 11)``: the first of the largest wins.
-    Or a ``.npy`` of the winners. Raises ``NetdissectError`` if it is neither.
+    ``w2c.mat`` comes from van de Weijer, Schmid, Verbeek and Larlus, "Learning Color Names for Real-World Applications"
+    (IEEE TIP 2009). It holds the probabilities of the names, ``w2c`` ``(32768, 11)``: the first of the largest wins.
     """
     readers = {".mat": _read_probabilities, ".npy": _read_winners}
     if path.suffix.lower() not in readers:
@@ -54,11 +53,14 @@ def read_color_table(path: Path) -> UInt8[np.ndarray, "32 32 32"]:
 
 
 def survey_color_table() -> UInt8[np.ndarray, "32 32 32"]:
-    """The color table of the survey in ``SURVEY_COLORS``: each cell has the likeliest name of the color at its centre.
+    """Make the color table of ``SURVEY_COLORS``: each cell has the likeliest name of the color at its centre.
 
-    In ``naming_space`` every name is a normal distribution around the mean of its survey colors. All are equally
-    frequent, and have the covariance of the survey colors around the means of their names (linear discriminant
-    analysis; Fisher, 1936).
+    In ``naming_space`` every name is a normal distribution around the mean of its survey colors. All names are equally
+    frequent, and share the covariance of the survey colors around the means (linear discriminant analysis; Fisher,
+    1936).
+
+    >>> COLOR_NAMES[survey_color_table()[255 // 8, 0, 0]]
+    'red'
     """
     columns = np.array([COLOR_NAMES.index(name.split()[-1]) for name in SURVEY_COLORS])
     colors = naming_space(np.array([list(bytes.fromhex(code)) for code in SURVEY_COLORS.values()]))
@@ -71,7 +73,12 @@ def survey_color_table() -> UInt8[np.ndarray, "32 32 32"]:
 
 
 def name_colors(pixels: UInt8[np.ndarray, "h w 3"], table: UInt8[np.ndarray, "32 32 32"]) -> UInt8[np.ndarray, "h w"]:
-    """The label of each pixel, 1 to 11: the column of its name in ``COLOR_NAMES``, counted from 1."""
+    """Return the label of each pixel, 1 to 11: the index of its name in ``COLOR_NAMES``, counted from 1.
+
+    >>> label = name_colors(np.full((1, 1, 3), 255, dtype=np.uint8), survey_color_table()).item()
+    >>> COLOR_NAMES[label - 1]
+    'white'
+    """
     labels = np.empty(pixels.shape[:2], dtype=np.uint8)
     label_of_cell = table.ravel() + np.uint8(1)
     rows = max(1, _PIXELS_AT_ONCE // max(1, pixels.shape[1]))
@@ -86,23 +93,34 @@ def name_colors(pixels: UInt8[np.ndarray, "h w 3"], table: UInt8[np.ndarray, "32
 
 
 def oklab(colors: Num[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
-    """OKLab coordinates of sRGB colors, 0 to 255: L from 0 to 1, a (green to red) and b (blue to yellow)."""
+    """Convert sRGB colors, 0 to 255, to OKLab: L from 0 to 1, a (green to red) and b (blue to yellow).
+
+    >>> oklab(np.array([[255, 255, 255]])).round(3).tolist()[0][0]
+    1.0
+    """
     return np.cbrt(_linear_light(colors) @ _SRGB_TO_CONES.T) @ _CONES_TO_OKLAB.T
 
 
 def lightness(colors: Num[np.ndarray, "n 3"]) -> Float64[np.ndarray, " n"]:
-    """L* of CIELAB (CIE 1976) of sRGB colors, 0 to 255: from 0 for black to 100 for white."""
+    """Return L* of CIELAB (CIE 1976) of sRGB colors, 0 to 255: from 0 for black to 100 for white.
+
+    >>> lightness(np.array([[0, 0, 0], [255, 255, 255]])).round(3).tolist()
+    [0.0, 100.0]
+    """
     luminance = _linear_light(colors) @ _SRGB_TO_LUMINANCE
     return np.where(luminance > (6 / 29) ** 3, 116 * np.cbrt(luminance) - 16, (29 / 3) ** 3 * luminance)
 
 
 def naming_space(colors: Num[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
-    """Where names are told apart: L* of CIELAB, a and b of OKLab with compressed chroma; colors in sRGB, 0 to 255.
+    """Convert sRGB colors, 0 to 255, to the space of names: L* of CIELAB, a and b of OKLab with compressed chroma.
 
-    Chroma C, 400 times OKLab's and so about as large as CIELAB's, becomes ``log(1 + 0.045 C) / 0.045``. That is the
-    integral of ``1 / (1 + 0.045 C)``, what a difference of chroma counts in CIE94 (CIE 116-1995): a little hue makes a
-    color of a grey. The hue is OKLab's, since along CIELAB's blue turns into purple; the lightness is CIELAB's, since
+    Chroma C, 400 times OKLab's and so about as large as CIELAB's, becomes ``log(1 + 0.045 C) / 0.045``. This is the
+    integral of ``1 / (1 + 0.045 C)``, the weight of a difference of chroma in CIE94 (CIE 116-1995): a little hue makes
+    a color of a grey. The hue is OKLab's, since blue turns into purple along CIELAB's. The lightness is CIELAB's, since
     OKLab's sets blacks further apart than people do.
+
+    >>> naming_space(np.array([[255, 255, 255]])).round(1).tolist()[0][0]
+    100.0
     """
     opponents = 400 * oklab(colors)[:, 1:]
     chroma = np.hypot(opponents[:, 0], opponents[:, 1])[:, None]
@@ -112,7 +130,7 @@ def naming_space(colors: Num[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
 
 
 def _linear_light(colors: Num[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
-    """The inverse of sRGB's transfer function (IEC 61966-2-1): 0 to 1."""
+    """Invert sRGB's transfer function (IEC 61966-2-1); the results go from 0 to 1."""
     encoded = colors / 255
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
@@ -121,10 +139,10 @@ def _read_probabilities(path: Path) -> UInt8[np.ndarray, "32 32 32"]:
     try:
         table = np.asarray(read_mat(path, "w2c"))
     except BadSampleError as error:
-        raise NetdissectError(str(error)) from error  # no image is to blame, none can be skipped
+        raise NetdissectError(str(error)) from error  # no image can be skipped instead
     if table.shape != (32**3, len(COLOR_NAMES)) or table.dtype.kind not in "fiu":
         raise NetdissectError(f"{path}: w2c is {table.dtype} {table.shape}, not (32768, 11) probabilities")
-    if not ((table >= 0) & (table <= 1 + 1e-6)).all():  # not of NaN either
+    if not ((table >= 0) & (table <= 1 + 1e-6)).all():  # false for NaN, too
         raise NetdissectError(f"{path}: w2c holds values that are no probabilities")
     if not table.any(axis=1).all():
         raise NetdissectError(f"{path}: w2c has rows where no name is likely")

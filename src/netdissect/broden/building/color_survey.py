@@ -1,14 +1,14 @@
-"""What people meant by the basic color names: figures of the color survey of xkcd.com.
+"""The colors that people meant by the basic color names: figures of the color survey of xkcd.com.
 
 Randall Munroe, "Color Survey Results", blog.xkcd.com, 3 May 2010: in 222,500 sessions over five million colors were
 named, as people's own screens showed them. Its list, in the public domain (CC0), gives 954 names a color each.
 
-Taken over are the eleven basic names, plain and with one modifier of lightness (very light, light, pale, medium, dark,
-very dark), of strength (bright, deep, pastel, dull, faded, dusty, muted) or of hue (reddish, orangish, yellowish,
-greenish, bluish, purplish, pinkish, brownish, greyish): all of these that the list has.
+This module has the eleven basic names, plain and with one modifier: of lightness (very light, light, pale, medium,
+dark, very dark), of strength (bright, deep, pastel, dull, faded, dusty, muted) or of hue (reddish, orangish, yellowish,
+greenish, bluish, purplish, pinkish, brownish, greyish). It has all such names of the list.
 """
 
-#: Per name its color, RGB in hexadecimal; the last word is the basic name.
+#: The color of each name, RGB in hexadecimal; the last word of a name is the basic name.
 SURVEY_COLORS = {
     "black": "000000",
     "blue": "0343df",

@@ -1,8 +1,8 @@
-"""The merge: labels of several sources become concepts, by their names.
+"""The merge: labels of several sources become concepts by their names.
 
-Labels are visited by the number of their images. Each takes those of its names that nobody took before it, and is a
-concept if it took any, named by the first of them. Otherwise it joins the label that has its name; where its names
-belong to several, the one whose mean size is nearest to its own. Concepts that are too rare are dropped.
+Labels are visited by falling number of images. Each takes all of its names that are free. A label that took a name is a
+concept, named by the first name taken. Any other label joins the owner of its name; if its names have several owners,
+it joins the owner with the nearest mean size. Concepts that are too rare are dropped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,16 @@ from typing import NamedTuple
 from netdissect.broden.building.names import confusing_names, plain_names
 from netdissect.types import NetdissectError
 
-#: What label maps can hold: R + 256 G.
+#: The largest number that label maps can hold: R + 256 G.
 MOST_CONCEPTS = 2**16 - 1
 
 
 class LabelKey(NamedTuple):
-    """A label of a source. Keys are ordered by source, category and the source's own label id."""
+    """A label of a source. Keys are ordered by source, category and the source's own label id.
+
+    >>> str(LabelKey("ade20k", "object", 7))
+    'ade20k/object 7'
+    """
 
     source: str
     category: str
@@ -30,9 +34,9 @@ class LabelKey(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceLabel:
-    """A label that occurs, with what it may be called and what its publishers call it.
+    """A label that occurs, with its possible names and its ``published`` name.
 
-    ``images`` show it; ``coverage`` is the sum of the fractions of them that it covers: whole images.
+    ``images`` show it. ``coverage``, in whole images, is the sum of the fractions that it covers of them.
     """
 
     key: LabelKey
@@ -43,7 +47,7 @@ class SourceLabel:
 
     @property
     def mean_size(self) -> float:
-        """The mean fraction of an image that shows it."""
+        """Return the mean fraction that the label covers of an image that shows it."""
         return self.coverage / self.images
 
 
@@ -70,7 +74,7 @@ class MergedConcept:
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a source label: ``concept`` is its name, empty for unlabelled, ``number`` 0 if it was dropped."""
+    """The fate of a source label: the name of its ``concept``, empty for unlabelled; ``number`` is 0 if dropped."""
 
     label: SourceLabel
     concept: str
@@ -80,13 +84,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Merge:
-    """The concepts by number, and the decisions by the order of their labels' visits."""
+    """The concepts by number, and the decisions in the order in which labels were visited."""
 
     concepts: tuple[MergedConcept, ...]
     decisions: tuple[Decision, ...]
 
     def categories(self) -> dict[str, list[MergedConcept]]:
-        """The concepts of each category by number, the categories by the smallest number of theirs."""
+        """Return the concepts of each category by number; categories are sorted by their smallest number."""
         found: dict[str, list[MergedConcept]] = {}
         for concept in self.concepts:
             for category in sorted(category for category, _, _ in concept.categories):
@@ -94,14 +98,27 @@ class Merge:
         return found
 
     def numbers(self) -> dict[LabelKey, int]:
-        """The number of the concept that each source label became; 0 for none."""
+        """Return the number of the concept that each source label became; 0 for none."""
         return {decision.label.key: decision.number for decision in self.decisions}
 
 
-def merge_labels(labels: Iterable[SourceLabel], *, min_images: int = 10, min_coverage: float = 0.5) -> Merge:
-    """Merges labels, and keeps concepts with ``min_images`` images and a coverage of ``min_coverage`` images, in sum.
+def merge_labels(
+    labels: Iterable[SourceLabel],
+    *,
+    min_images: int = 10,
+    min_coverage: float = 0.5,
+    most_concepts: int = MOST_CONCEPTS,
+) -> Merge:
+    """Merge labels, and keep concepts with ``min_images`` images and a coverage of ``min_coverage`` images, in sum.
 
-    Numbers go by falling images, then falling coverage, then name. Raises ``NetdissectError`` if nothing is left.
+    Concepts are numbered by falling images, falling coverage, then name. Raises ``NetdissectError`` if no concept is
+    left, or more than ``most_concepts``.
+
+    >>> sky = SourceLabel(LabelKey("a", "object", 1), ("sky",), images=20, coverage=9.0)
+    >>> heaven = SourceLabel(LabelKey("b", "object", 7), ("sky", "heaven"), images=12, coverage=4.0)
+    >>> merge = merge_labels([sky, heaven])
+    >>> [(concept.number, concept.name, concept.synonyms, concept.images) for concept in merge.concepts]
+    [(1, 'sky', (), 20), (2, 'heaven', (), 12)]
     """
     visits = _visit(sorted(labels, key=lambda label: (-label.images, label.key)))
     merged = _by_concept(visits)
@@ -112,15 +129,15 @@ def merge_labels(labels: Iterable[SourceLabel], *, min_images: int = 10, min_cov
             f"no concept has {min_images} images and a coverage of {min_coverage:g} images; "
             "--min-images and --min-coverage say what is enough"
         )
-    if len(kept) > MOST_CONCEPTS:
-        raise NetdissectError(f"{len(kept)} concepts; label maps hold {MOST_CONCEPTS} at most")
-    concepts = tuple(replace(concept, number=place + 1) for place, concept in enumerate(kept))
+    if len(kept) > most_concepts:
+        raise NetdissectError(f"{len(kept)} concepts; label maps hold {most_concepts} at most")
+    concepts = tuple(replace(concept, number=number) for number, concept in enumerate(kept, 1))
     found = {concept.name: concept for concept in [*merged, *concepts]}
     return Merge(concepts, tuple(_decision(visit, found.get(visit.concept)) for visit in visits))
 
 
 class _Visit(NamedTuple):
-    """A label with the concept it belongs to, and the names that it took."""
+    """A label with its concept, and the names that it took."""
 
     label: SourceLabel
     concept: str
@@ -129,7 +146,7 @@ class _Visit(NamedTuple):
 
 
 def _visit(ordered: Sequence[SourceLabel]) -> list[_Visit]:
-    """Each label's concept, in the order of their visits."""
+    """Find each label's concept, in the order of the visits."""
     owners: dict[str, _Visit] = {}
     visits = []
     for label in ordered:
@@ -157,7 +174,7 @@ def _why_own(names: Sequence[str], taken: Sequence[str], owners: dict[str, _Visi
 
 
 def _join(label: SourceLabel, names: Sequence[str], owners: dict[str, _Visit]) -> _Visit:
-    """All of its names are taken: it joins the owner of the only one, or the owner whose mean size is nearest."""
+    """Join a label without free names to the owner of its name; of several owners, to that of nearest mean size."""
     if len(names) == 1:
         owner = owners[names[0]]
         return _Visit(label, owner.concept, (), f"called {_quoted(names)} as well as {owner.label.key}")
@@ -181,7 +198,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _by_concept(visits: Sequence[_Visit]) -> list[MergedConcept]:
-    """All concepts, not numbered yet."""
+    """Collect all concepts, not numbered yet."""
     by_name = sorted(visits, key=lambda visit: (visit.concept, visit.label.key.category))
     merged = []
     for name, members in groupby(by_name, key=lambda visit: visit.concept):
@@ -190,7 +207,8 @@ def _by_concept(visits: Sequence[_Visit]) -> list[MergedConcept]:
         categories = []
         for category, part in groupby((visit.label for visit in listed), key=lambda label: label.key.category):
             labels = list(part)
-            categories.append((category, sum(one.images for one in labels), sum(one.coverage for one in labels)))
+            images, coverage = sum(label.images for label in labels), sum(label.coverage for label in labels)
+            categories.append((category, images, coverage))
         categories.sort(key=lambda item: (-item[1], item[0]))
         if name:
             merged.append(MergedConcept(0, name, synonyms, tuple(categories)))

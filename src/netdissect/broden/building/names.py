@@ -1,4 +1,4 @@
-"""What source labels are called: one spelling, without what would confuse different things."""
+"""Names of source labels: one spelling, and no names that would confuse different things."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from netdissect.concepts.find import SUFFIXES
 
-#: Names that are not given to something that has the name before the colon, since they mean other things as well: a
-#: flowerpot is not called a pot. From the merge of the published Broden.
+#: For each name, other names that a label of this name does not get, since they mean other things as well: a flowerpot
+#: is not called a pot. From the merge of the published Broden.
 CONFUSING = MappingProxyType(
     {
         "basketball hoop": ("hoop",),
@@ -40,7 +40,7 @@ CONFUSING = MappingProxyType(
     }
 )
 
-#: Whose body part, and on which side, is not told apart.
+#: A body part with its owner and side, which are dropped.
 _BODY_PART = re.compile(
     r"(?:(?:left|right|person)\s+)+"
     r"(ankle|arm|cheek|chin|ear|elbow|eye|eyebrow|finger|foot|forearm|forehead|hair|hand|head|hip|knee|leg|mouth|neck|"
@@ -49,9 +49,12 @@ _BODY_PART = re.compile(
 
 
 def plain_names(names: Sequence[str], category: str) -> tuple[str, ...]:
-    """``names`` in lower case, each once; empty ones and ``-``, which mean none, fall away.
+    """Return ``names`` in lower case, each once, without empty ones and ``-``.
 
-    Sides of body parts fall away (*left arm* is *arm*), and names of scenes and colors get their suffix.
+    Sides of body parts are dropped (*left arm* is *arm*), and names of scenes and colors get their suffix.
+
+    >>> plain_names(["Left arm", "Arm", "-"], "part"), plain_names(["Beach"], "scene")
+    (('arm',), ('beach-s',))
     """
     plain: dict[str, None] = {}
     for name in names:
@@ -66,6 +69,10 @@ def plain_names(names: Sequence[str], category: str) -> tuple[str, ...]:
 
 
 def confusing_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of ``names`` that something with the others of them should not have."""
+    """Return the names that a label with the other ``names`` should not have.
+
+    >>> confusing_names(["flowerpot", "pot"])
+    ('pot',)
+    """
     others = {other for name in names for other in CONFUSING.get(name, ())}
     return tuple(name for name in names if name in others)

@@ -1,4 +1,4 @@
-"""Work on chunks of images, by as many processes as there are cores."""
+"""Work on chunks of images in several processes."""
 
 import multiprocessing
 import os
@@ -16,24 +16,24 @@ from netdissect.broden.building.work import Job
 from netdissect.storage import not_writable
 from netdissect.types import NetdissectError
 
-#: What a process that works for another one has been given.
+#: The job of this process, if it works for another process.
 _given: list[Job] = []
 
-#: Where it is handed over, in the job's folder. Through a pipe, processes would get it one after the other.
+#: The file in the job's folder that hands it over. Through a pipe, processes would get it one after the other.
 _JOB = "job.pickle"
 
 
 class Workers:
     """Processes that work on the chunks of a job's images, until the end of a ``with``.
 
-    Processes rather than threads, since MATLAB files are parsed in Python, one thread at a time. Where there is little
-    to do, or one worker, there are none: this process works itself.
+    Threads would not do, since MATLAB files are parsed in Python, one thread at a time. With little work or one worker,
+    this process does the work itself.
     """
 
     def __init__(self, job: Job, count: int) -> None:
         self._job = job
         count = min(count, len(job.chunks) // 2)
-        # Processes that begin anew hold nothing of this one's: a fork would copy locks that its threads hold.
+        # A fork would copy locks that this process's threads hold.
         context = multiprocessing.get_context("spawn")
         self._pool = None
         if count > 1:
@@ -52,13 +52,13 @@ class Workers:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def each(self, function: Callable[..., Any], chunks: Sequence[int], *arguments: Any) -> Iterator[tuple[int, Any]]:
-        """Each chunk with ``function(job, chunk, *arguments)``, in order. What ``function`` raises is raised here."""
+        """Yield each chunk with ``function(job, chunk, *arguments)``, in order. Raises its errors."""
         if self._pool is None:
             yield from ((chunk, function(self._job, chunk, *arguments)) for chunk in chunks)
             return
         chunk = next(iter(chunks), 0)
         try:
-            with _no_interrupts():  # which processes that begin now inherit: Ctrl-C is for this one
+            with _no_interrupts():  # new processes inherit this: Ctrl-C is for this process alone
                 futures = [self._pool.submit(_call, function, chunk, arguments) for chunk in chunks]
             for chunk, future in zip(chunks, futures, strict=True):
                 yield chunk, future.result()
@@ -72,7 +72,11 @@ class Workers:
 
 
 def core_count() -> int:
-    """The number of cores that this process may use."""
+    """Return the number of cores that this process may use.
+
+    >>> core_count() >= 1
+    True
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -98,7 +102,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)  # it was killed, and nobody will ask for more
+        os._exit(1)  # the parent was killed, and needs no results
 
 
 def _call(function: Callable[..., Any], chunk: int, arguments: tuple[Any, ...]) -> Any:

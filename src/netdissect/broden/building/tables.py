@@ -1,4 +1,4 @@
-"""The tables of a Broden directory: its images, concepts and categories, and what became of the sources' labels."""
+"""Write the tables of a Broden directory: images, concepts, categories, and the fate of the sources' labels."""
 
 import csv
 import io
@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from netdissect.broden.building.merge import Decision, Merge, MergedConcept
-from netdissect.broden.building.work import place_of
+from netdissect.broden.building.work import split_position
 from netdissect.storage import write_text
 
 
 def write_tables(
     folder: Path, merge: Merge, rows: Iterable[Mapping[str, str]], skipped: Sequence[tuple[str, str]]
 ) -> None:
-    """All tables, for the images of ``rows``; ``skipped`` are names of images, and what is wrong with them.
+    """Write all tables. ``rows`` are those of ``index.csv``; ``skipped`` pairs names of images with errors.
 
     Raises ``OSError``.
     """
     by_category = merge.categories()
     columns = ["image", "split", "ih", "iw", "sh", "sw", *by_category]
-    ordered = sorted(rows, key=lambda row: (place_of(row["image"]), row["image"]))
+    ordered = sorted(rows, key=lambda row: (split_position(row["image"]), row["image"]))
     _write(folder / "index.csv", columns, [[row.get(column, "") for column in columns] for row in ordered])
     _write(
         folder / "label.csv",
@@ -58,7 +58,7 @@ def _category_row(category: str, concepts: Sequence[MergedConcept]) -> list[obje
 
 
 def _code_rows(category: str, concepts: Sequence[MergedConcept]) -> list[list[object]]:
-    """Most images first; the codes number the concepts of one category without gaps."""
+    """Sort concepts by falling images; codes number the concepts of a category without gaps."""
     rows = [(*_counts(concept, category), concept) for concept in concepts]
     rows.sort(key=lambda row: (-row[0], -row[1], row[2].number))
     return [

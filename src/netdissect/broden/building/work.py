@@ -1,8 +1,8 @@
-"""What is done to each image: before the merge, when labels are counted, and after it, when they get numbers.
+"""The work on each image: a step before the merge counts labels, a step after it gives them numbers.
 
-Images are worked on in chunks. The first step writes each image at its new size, and one file per chunk with the label
-maps at theirs, still in the sources' own labels, and with the counts. So no source is read twice, and what is finished
-is there after a kill.
+Images are worked on in chunks. The first step writes each image at its new size. It also writes a file per chunk with
+the counts and the resized label maps, still in the sources' own labels. So no source is read twice, and finished chunks
+outlive a kill.
 """
 
 import hashlib
@@ -24,25 +24,25 @@ from netdissect.concepts.files import check_proportions, read_image, squash
 from netdissect.storage import not_writable, read_npz, write_npz
 from netdissect.types import BadSampleError, NetdissectError
 
-#: Images that are worked on together.
+#: The number of images in a chunk.
 CHUNK = 32
 
-#: Of the JPEG files that are written.
+#: The quality of the JPEG files.
 _QUALITY = 95
 
 #: The fraction of images that are for training.
 _TRAIN = 0.7
 
-#: Per source and category the number of each of the source's labels.
+#: The number of each of the source's labels, per source and category.
 Numbers = Mapping[tuple[str, str], UInt16[np.ndarray, " labels"]]
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that it takes to work on any image: other processes get a copy.
+    """All that the work on any image needs; other processes get a copy.
 
-    ``names`` are the images' paths below ``images/``, one source after the other. ``size`` (H, W) is theirs,
-    ``label_shape`` (sh, sw) that of label maps. In ``folder`` lies what is finished: the dataset and the chunks' files.
+    ``names`` are the images' paths below ``images/``, source after source. ``size`` (H, W) is the size of images,
+    ``label_shape`` (sh, sw) of label maps. ``folder`` holds finished work: the dataset and the chunks' files.
     """
 
     sources: tuple[Source, ...]
@@ -70,9 +70,9 @@ class Job:
         return list(accumulate(len(source) for source in self.sources))
 
     def source_of(self, item: int) -> tuple[Source, int]:
-        """The source of an image, and its index there."""
-        place = int(np.searchsorted(self._ends, item, side="right"))
-        return self.sources[place], item - (self._ends[place - 1] if place else 0)
+        """Return the source of an image, and its index there."""
+        number = int(np.searchsorted(self._ends, item, side="right"))
+        return self.sources[number], item - (self._ends[number - 1] if number else 0)
 
     def items(self, chunk: int) -> range:
         return range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(self.names)))
@@ -82,7 +82,7 @@ class Job:
 
 
 def count_chunk(job: Job, chunk: int) -> int:
-    """The first step; returns how many images there were. Raises ``NetdissectError``."""
+    """Take the first step, and return the number of images. Raises ``NetdissectError``."""
     stamp, found, maps = stamp_of(job, chunk), [], []
     for item in job.items(chunk):
         try:
@@ -91,7 +91,7 @@ def count_chunk(job: Job, chunk: int) -> int:
             if not job.skip_bad:
                 raise
             record, layers = {"item": item, "bad": str(error)}, []
-            (job.images / job.names[item]).unlink(missing_ok=True)  # it may have been good before the build was stopped
+            (job.images / job.names[item]).unlink(missing_ok=True)  # it may have been good before a stop
         found.append(record)
         maps += layers
     stack = np.stack(maps) if maps else np.zeros((0, *job.label_shape), dtype=np.int32)
@@ -104,7 +104,7 @@ def count_chunk(job: Job, chunk: int) -> int:
 
 
 def stamp_of(job: Job, chunk: int) -> str:
-    """A hash of the names, sizes and times of all files that a chunk is made of."""
+    """Return a hash of the names, sizes and times of all files that a chunk is made of."""
     digest = hashlib.sha256()
     for item in job.items(chunk):
         source, index = job.source_of(item)
@@ -118,7 +118,7 @@ def stamp_of(job: Job, chunk: int) -> str:
 
 
 def is_counted(job: Job, chunk: int) -> bool:
-    """Whether the first step was done, of files that were all good and have not changed since."""
+    """Return whether the first step was done on good files that have not changed since."""
     try:
         description, _ = read_npz(job.chunk_path(chunk))
     except NetdissectError:
@@ -127,7 +127,7 @@ def is_counted(job: Job, chunk: int) -> bool:
 
 
 def _count(job: Job, item: int) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """What to keep of an image: plain data about it, and its label maps, squashed, in the source's own labels."""
+    """Return plain data about an image, and its label maps, resized, in the source's own labels."""
     source, index = job.source_of(item)
     path = source.image_path(index)
     image = read_image(path)
@@ -143,9 +143,9 @@ def _count(job: Job, item: int) -> tuple[dict[str, Any], list[np.ndarray]]:
         check_proportions(path, f"{category} label map", stack.shape[1:], image.size)
         coverage |= {(category, label): share for label, share in _coverage(stack, path).items()}
         several = category in annotation.maps and annotation.maps[category].ndim == 3
-        for place, layer in enumerate(stack):
+        for depth, layer in enumerate(stack, 1):
             if layer.any():
-                kept.append([category, place + 1 if several else 0])
+                kept.append([category, depth if several else 0])
                 layers.append(squash(layer.astype(np.int32), job.label_shape))
     for category, labels in annotation.whole.items():
         coverage |= {(category, label): 1.0 for label in labels}
@@ -165,7 +165,7 @@ def _layers(label_map: np.ndarray) -> Integer[np.ndarray, "l h w"]:
 
 
 def _coverage(stack: Integer[np.ndarray, "l h w"], path: Path) -> dict[int, float]:
-    """The fraction of pixels that carry each label, in whatever layer; a pixel that does in two counts once."""
+    """Return the fraction of pixels that carry each label in any layer; a pixel counts once."""
     if stack.size and stack.min() < 0:
         raise BadSampleError(f"{path}: a label map holds {stack.min()}")
     counts = [np.bincount(layer.ravel()) for layer in stack]
@@ -173,7 +173,7 @@ def _coverage(stack: Integer[np.ndarray, "l h w"], path: Path) -> dict[int, floa
     pixels = stack[0].size if len(stack) else 0
     coverage = {}
     for label in sorted(set().union(*shown)):
-        showing = [place for place, labels in enumerate(shown) if label in labels]
+        showing = [depth for depth, labels in enumerate(shown) if label in labels]
         count = counts[showing[0]][label] if len(showing) == 1 else (stack[showing] == label).any(axis=0).sum()
         coverage[label] = int(count) / pixels
     return coverage
@@ -187,13 +187,13 @@ def _save(image: Image.Image, path: Path, **options: Any) -> None:
 
 
 def read_counts(job: Job, chunk: int) -> list[dict[str, Any]]:
-    """The plain data of a chunk's images, as the first step has written them. Raises ``NetdissectError``."""
+    """Read the plain data of a chunk's images, which the first step wrote. Raises ``NetdissectError``."""
     description, _ = read_npz(job.chunk_path(chunk), arrays=False)
     return description["images"]
 
 
 def number_chunk(job: Job, chunk: int, numbers: Numbers) -> list[dict[str, str]]:
-    """The second step: writes the label maps; returns the rows of ``index.csv``. Raises ``NetdissectError``."""
+    """Take the second step: write label maps, and return the rows of ``index.csv``. Raises ``NetdissectError``."""
     description, arrays = read_npz(job.chunk_path(chunk))
     maps = iter(arrays["maps"])
     rows = []
@@ -217,7 +217,7 @@ def number_chunk(job: Job, chunk: int, numbers: Numbers) -> list[dict[str, str]]
 
 
 def _as_colors(numbers: np.ndarray) -> Image.Image:
-    """A label map as Broden stores it: red the low byte, green the high one."""
+    """Return a label map as Broden stores it: the low byte in red, the high byte in green."""
     wide = numbers.astype(np.uint16)
     return Image.fromarray(np.stack([wide % 256, wide // 256, np.zeros_like(wide)], axis=-1).astype(np.uint8))
 
@@ -225,11 +225,15 @@ def _as_colors(numbers: np.ndarray) -> Image.Image:
 def _row(job: Job, name: str, fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
     (height, width), (label_height, label_width) = job.size, job.label_shape
     sizes = {"ih": height, "iw": width, "sh": label_height, "sw": label_width}
-    row = {"image": name, "split": "train" if place_of(name) <= _TRAIN else "val"}
+    row = {"image": name, "split": "train" if split_position(name) <= _TRAIN else "val"}
     row |= {column: str(pixels) for column, pixels in sizes.items()}
     return row | {category: ";".join(items) for category, items in fields.items()}
 
 
-def place_of(name: str) -> float:
-    """Where an image stands in the order of the dataset, in 0..1: drawn by a hash of its name."""
+def split_position(name: str) -> float:
+    """Return the position of an image in the order of the dataset, from 0 to 1: a hash of its name.
+
+    >>> 0 <= split_position("ade20k/ADE_train_00000001.jpg") < 1
+    True
+    """
     return int.from_bytes(hashlib.md5(name.encode(), usedforsecurity=False).digest()[:8], "big") / 2**64

@@ -1,4 +1,4 @@
-"""Reads all of a directory in Broden's layout and lists what is wrong with it, never stopping at the first."""
+"""Check a directory in Broden's layout: read all of it, and list all that is wrong."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ __all__ = ["Checked", "Problem", "check_broden"]
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found: ``problems`` by table, then by image in the index's order.
+    """The result of a check: ``problems`` by table, then by image in the index's order.
 
-    ``images`` of the ``listed`` were read, with ``label_maps``. ``notes`` tell what the tables leave out, so that it
-    was not checked, but the reader of Broden does not need.
+    ``images`` of the ``listed`` were read, with ``label_maps``. ``notes`` name information that the tables leave out:
+    it was not checked, but the reader of Broden does not need it.
     """
 
     images: int
@@ -43,12 +43,18 @@ def check_broden(
     workers: int | None = None,
     on_progress: OnProgress = no_progress,
 ) -> Checked:
-    """Reads every table, image and label map of ``root``; with ``fast`` only ``sample`` images, drawn by ``seed``.
+    """Read every table, image and label map of ``root``; with ``fast`` only ``sample`` images, drawn by ``seed``.
 
-    ``workers`` threads read, one per core unless told; memory does not grow with the number of label maps. The order of
-    what is found depends on the directory alone.
+    ``workers`` threads read, by default one per core. Memory does not grow with the number of label maps. The order of
+    the findings depends on the directory alone.
 
     Raises ``NetdissectError`` if ``root`` is no directory, or has neither an ``index.csv`` nor a ``label.csv``.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "label.csv").write_text("number,name\\n1,sky\\n")
+    ...     print(check_broden(Path(folder)).problems[0])
+    category.csv: is missing
     """
     if not root.is_dir():
         raise NetdissectError(f"{root}: no such directory")
@@ -64,13 +70,13 @@ def check_broden(
         drawn = []
     if entries and not fast:
         _note_unlisted(found, entries)
-    of_images = _look_at(found, drawn, tables, workers, on_progress, every_image=len(drawn) == len(entries) > 0)
+    image_problems = _look_at(found, drawn, tables, workers, on_progress, every_image=len(drawn) == len(entries) > 0)
     by_file = attrgetter("file")
     return Checked(
         images=len(drawn),
         listed=len(entries),
         label_maps=sum(len(entry.maps) for entry in drawn),
-        problems=(*sorted(found.problems, key=by_file), *of_images),
+        problems=(*sorted(found.problems, key=by_file), *image_problems),
         notes=tuple(sorted(found.notes, key=by_file)),
     )
 
@@ -93,7 +99,7 @@ def _look_at(
     *,
     every_image: bool,
 ) -> list[Problem]:
-    """The problems of images and label maps. Those of the counted images go to the tables'."""
+    """Return the problems of images and label maps; problems of counts are added to the tables'."""
     problems: list[Problem] = []
     shown = {category: Counter[int]() for category in tables.shares}
     anywhere = Counter[int]()
@@ -110,7 +116,7 @@ def _look_at(
 
 
 def _note_unlisted(found: Findings, entries: Sequence[Entry]) -> None:
-    """Files that no row of the index lists: rows may be missing."""
+    """Note files that no row of the index lists: rows may be missing."""
     listed = {file for entry in entries for file in (entry.image, *(file for _, file in entry.maps))}
     images = found.root / "images"
     files = (path.relative_to(images).as_posix() for path in images.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""The tables of concepts of a Broden directory judged against each other, and against what the images show."""
+"""Judge the tables of concepts of a Broden directory against each other and against the images."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from netdissect.broden.check.tables import ROUNDING, Listed, Row, Tables, whole_
 
 
 def judge_agreement(found: Findings, tables: Tables) -> None:
-    """Names, numbers and statistics that ``label.csv``, ``category.csv`` and ``c_<category>.csv`` tell twice."""
+    """Compare names, numbers and statistics that several of the tables of concepts state."""
     _judge_order(found, tables.categories or {})
     for category, row in (tables.categories or {}).items():
         share = tables.shares[category]
@@ -33,15 +33,14 @@ def judge_counts(
     *,
     every_image: bool,
 ) -> None:
-    """Frequencies below the numbers of images in which a concept was seen.
+    """Report frequencies below the number of images in which a concept was seen.
 
-    Where ``every_image`` was seen, it is noted which concepts none shows: label maps may have lost what is small.
-
-    ``shown`` has these per category and concept number, ``anywhere`` per number for images that show it in any of them.
-    A frequency may be above, since source labels are counted one by one and label maps lose what is small.
+    ``shown`` has the images per category and concept number, ``anywhere`` per number over all categories. A frequency
+    may be above, since source labels are counted one by one and label maps lose small regions. For the same reason,
+    concepts that no image shows are only noted, if ``every_image`` was seen.
     """
-    told = [(f"c_{category}.csv", share, shown.get(category, {})) for category, share in tables.shares.items()]
-    for file, concepts, images in [*told, ("label.csv", tables.labels, anywhere)]:
+    counted = [(f"c_{category}.csv", share, shown.get(category, {})) for category, share in tables.shares.items()]
+    for file, concepts, images in [*counted, ("label.csv", tables.labels, anywhere)]:
         for number, concept in (concepts or {}).items():
             count = images.get(number, 0)
             if concept.frequency is not None and concept.frequency < count:
@@ -60,7 +59,7 @@ def _judge_order(found: Findings, categories: Mapping[str, Row]) -> None:
 
 
 def _judge_category(found: Findings, category: str, row: Row, share: Mapping[int, Listed]) -> None:
-    """A row of ``category.csv``."""
+    """Compare a row of ``category.csv`` with the concepts of its category."""
     frequencies = [concept.frequency for concept in share.values()]
     expected = {"count": len(share)}
     if share:
@@ -81,7 +80,7 @@ def _judge_names(found: Findings, file: str, share: Mapping[int, Listed], labels
 
 
 def _judge_sum(found: Findings, tables: Tables, label: Listed, shares: Mapping[str, Listed]) -> None:
-    """That a concept stands in a category, and that its coverages in all of them add to that of ``label.csv``."""
+    """Check that a concept has a category, and that its coverages in all of them add to the one in ``label.csv``."""
     if not tables.shares or None in tables.shares.values():
         return
     if not shares:
@@ -96,7 +95,7 @@ def _judge_sum(found: Findings, tables: Tables, label: Listed, shares: Mapping[s
 
 
 def _judge_items(found: Findings, tables: Tables, label: Listed, shares: Mapping[str, Listed]) -> None:
-    """The column ``category``: ``material(36);object(3)``."""
+    """Compare the column ``category``, such as ``material(36);object(3)``, with the tables of the categories."""
     if not label.categories:
         return
     items: dict[str, int] = {}

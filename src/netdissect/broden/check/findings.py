@@ -1,4 +1,4 @@
-"""What a check finds, and reading a table without stopping at what is wrong with it."""
+"""The findings of a check, and a reader of tables that goes on after a problem."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,11 @@ from netdissect.types import NetdissectError, one_line
 
 @dataclass(frozen=True)
 class Problem:
-    """Something to be said of ``file``, a path below the directory."""
+    """A problem of ``file``, a path below the directory; ``what`` goes on after the file's name.
+
+    >>> print(Problem("label.csv", "is missing"))
+    label.csv: is missing
+    """
 
     file: str
     what: str
@@ -21,7 +25,7 @@ class Problem:
 
 @dataclass
 class Findings:
-    """Problems, and notes of what could not be checked, in the order found."""
+    """Problems, and notes of unchecked information, in the order found."""
 
     root: Path
     problems: list[Problem] = field(default_factory=list)
@@ -36,38 +40,38 @@ class Findings:
     def table(
         self, file: str, needed: Sequence[str], others: Sequence[str], *, may_be_empty: Sequence[str] = ()
     ) -> list[dict[str, str]] | None:
-        """The rows of a table, with the columns that can be read; None if they lack the first that is ``needed``.
+        """Read the rows of a table, with all readable columns; None if the first of the ``needed`` is missing.
 
-        Where one of the ``needed`` columns is missing or empty, the reader of Broden gives up: that is a problem. Where
-        one of the ``others`` is, something is left unchecked: that is a note.
+        A missing or empty ``needed`` column is a problem, since the reader of Broden gives up. For one of the
+        ``others`` it is a note, since something is left unchecked.
         """
         path = self.root / file
         try:
             rows = read_table(path, needed)
         except NetdissectError as error:
             missing = isinstance(error.__cause__, FileNotFoundError)
-            self.problem(file, "is missing" if missing else told(error, path))
+            self.problem(file, "is missing" if missing else describe_error(error, path))
             rows = self._rows_anyway(path)
             if not rows or needed[0] not in rows[0]:
                 return None
         if rows:
-            self._tell_missing(file, rows, others)
-            self._tell_empty(file, rows, needed, others, may_be_empty)
+            self._note_missing(file, rows, others)
+            self._report_empty(file, rows, needed, others, may_be_empty)
         return rows
 
     def _rows_anyway(self, path: Path) -> list[dict[str, str]]:
-        """The rows of a table that lacks columns; none of one that cannot be read."""
+        """Read the rows of a table that lacks columns; return none if it cannot be read."""
         try:
             return read_table(path, [])
         except NetdissectError:
             return []
 
-    def _tell_missing(self, file: str, rows: list[dict[str, str]], others: Sequence[str]) -> None:
+    def _note_missing(self, file: str, rows: list[dict[str, str]], others: Sequence[str]) -> None:
         missing = [column for column in others if column not in rows[0]]
         if missing:
             self.note(file, f"has no column {', '.join(missing)}: not checked")
 
-    def _tell_empty(
+    def _report_empty(
         self,
         file: str,
         rows: list[dict[str, str]],
@@ -86,6 +90,10 @@ class Findings:
                 self.note(file, f"{column} is empty in {where}: not checked there")
 
 
-def told(error: Exception, path: Path) -> str:
-    """What an error says of a file, on one line, without the path that ours begin with."""
+def describe_error(error: Exception, path: Path) -> str:
+    """Return the text of an error on one line, without the path with which the package's own errors begin.
+
+    >>> describe_error(NetdissectError("a.csv: is empty"), Path("a.csv"))
+    'is empty'
+    """
     return str(error).removeprefix(f"{path}: ") if isinstance(error, NetdissectError) else one_line(error)

@@ -1,4 +1,4 @@
-"""The rows of ``index.csv`` of a Broden directory, judged without opening an image."""
+"""Judge the rows of ``index.csv`` of a Broden directory, without opening an image."""
 
 import posixpath
 from collections import Counter
@@ -14,10 +14,10 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Entry:
-    """An image of ``index.csv``. Sizes, (height, width), are None where the table tells none that makes sense.
+    """An image of ``index.csv``. Sizes, (height, width), are None if the table has no sensible ones.
 
-    ``maps`` pairs categories with label maps, ``whole`` with the numbers of concepts of the whole image. Files are as
-    listed, below ``images/`` unless they leave it.
+    ``maps`` pairs categories with label maps, ``whole`` with the numbers of whole-image concepts. Files are as listed:
+    below ``images/``, if nothing is wrong.
     """
 
     image: str
@@ -28,7 +28,7 @@ class Entry:
 
 
 def read_index(found: Findings, tables: Tables) -> list[Entry]:
-    """The images in the index's order, each once; none if the table cannot be read."""
+    """Read the images in the index's order, each once; none if the table cannot be read."""
     required = list(tables.categories or ())
     needed = ["image", "sh", "sw", *required]
     rows = found.table("index.csv", needed, ["split", "ih", "iw"], may_be_empty=required)
@@ -51,7 +51,11 @@ def read_index(found: Findings, tables: Tables) -> list[Entry]:
 
 
 def leaves_images(file: str) -> bool:
-    """Whether a listed path would leave ``images/``, on any system."""
+    """Return whether a listed path would leave ``images/`` on any system.
+
+    >>> leaves_images("a/b.jpg"), leaves_images("a/../../b.jpg"), leaves_images("C:b.jpg")
+    (False, True, True)
+    """
     path = PureWindowsPath(file)
     return bool(path.anchor) or posixpath.normpath(path.as_posix()).split("/")[0] == ".."
 
@@ -90,5 +94,5 @@ def _problems(row: Row, entry: Entry, tables: Tables) -> Iterator[str]:
 def _judge_shapes(found: Findings, entries: Iterable[Entry]) -> None:
     shapes = Counter(entry.label_shape for entry in entries if entry.label_shape)
     if len(shapes) > 1:
-        told = ", ".join(f"{shape} of {count}" for shape, count in shapes.most_common(3))
-        found.problem("index.csv", f"label maps of several sizes (sh, sw): {told} images")
+        listed = ", ".join(f"{shape} of {count}" for shape, count in shapes.most_common(3))
+        found.problem("index.csv", f"label maps of several sizes (sh, sw): {listed} images")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from netdissect.broden.check.findings import Findings
 from netdissect.types import UNLABELLED
 
-#: Half of the last of the six decimals of a published coverage.
+#: The largest error of rounding to the six decimals of a published coverage.
 ROUNDING = 0.5e-6
 
 Row = dict[str, str]
@@ -19,7 +19,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Listed:
-    """A concept as a table lists it; None where the table does not tell. ``categories`` is for ``label.csv`` alone."""
+    """A concept as a table lists it, None for missing values. ``categories`` is for ``label.csv`` alone."""
 
     number: int
     name: str
@@ -33,10 +33,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Tables:
-    """What could be read of the tables of concepts, concepts by number.
+    """The readable parts of the tables of concepts, with concepts by number.
 
-    ``categories`` are the rows of ``category.csv``, ``labels`` those of ``label.csv``, ``shares`` per category those of
-    ``c_<category>.csv``, also of files that ``category.csv`` does not list. None where a file tells none.
+    ``categories`` has the rows of ``category.csv``, ``labels`` those of ``label.csv``, and ``shares`` those of each
+    ``c_<category>.csv``, also of files that ``category.csv`` does not list. None stands for an unreadable table.
     """
 
     categories: Mapping[str, Row] | None
@@ -44,11 +44,11 @@ class Tables:
     shares: Mapping[str, Mapping[int, Listed] | None]
 
     def shares_of(self, number: int) -> dict[str, Listed]:
-        """Per category that lists a concept, its row there."""
+        """Return a concept's row in each category that lists it."""
         return {category: share[number] for category, share in self.shares.items() if share and number in share}
 
     def unlisted(self, category: str, numbers: Iterable[int]) -> Iterator[str]:
-        """What is wrong with these labels in the field of ``category``; tables that cannot be read allow any."""
+        """Yield the problems of labels in the field of ``category``; unreadable tables allow any label."""
         labels, share = self.labels, self.shares.get(category)
         carried = {number for number in numbers if number != UNLABELLED}
         unknown = set() if labels is None else {number for number in carried if number not in labels}
@@ -60,7 +60,7 @@ class Tables:
 
 
 def read_tables(found: Findings) -> Tables:
-    """All tables but ``index.csv``."""
+    """Read all tables but ``index.csv``."""
     categories = _read_categories(found)
     shares = {category: _read_share(found, category) for category in categories or ()}
     for path in sorted(found.root.glob("c_*.csv")):
@@ -95,9 +95,9 @@ def _read_share(found: Findings, category: str) -> dict[int, Listed] | None:
     rows = found.table(file, ["number", "coverage"], ["code", "name", "frequency"])
     if rows is None:
         return None
-    for place, row in enumerate(rows, 1):
-        if row.get("code") and row["code"] != str(place):
-            found.problem(file, f"row {place} has code {row['code']}: codes count from 1, in order")
+    for number, row in enumerate(rows, 1):
+        if row.get("code") and row["code"] != str(number):
+            found.problem(file, f"row {number} has code {row['code']}: codes count from 1, in order")
             break
     return _concepts(found, file, rows)
 
@@ -118,11 +118,11 @@ def _read_labels(found: Findings) -> dict[int, Listed] | None:
 
 
 def _concepts(found: Findings, file: str, rows: Sequence[Row]) -> dict[int, Listed]:
-    """The rows whose numbers make sense."""
+    """Read the concepts of the rows with sensible numbers."""
     concepts: dict[int, Listed] = {}
     for row in rows:
         if not row.get("number"):
-            continue  # told of the whole column
+            continue  # already reported for the column
         number = whole_number(row["number"])
         if number is None or number < 1:
             found.problem(file, f"number {row['number']!r} is not a whole number from 1 on")
@@ -135,7 +135,7 @@ def _concepts(found: Findings, file: str, rows: Sequence[Row]) -> dict[int, List
 
 
 def _statistics(found: Findings, file: str, number: int, row: Row) -> tuple[int | None, float | None]:
-    """Frequency and coverage of a concept, None for what is not told or makes no sense."""
+    """Read the frequency and coverage of a concept, None for missing or senseless ones."""
     frequency_text, coverage_text = row.get("frequency", ""), row.get("coverage", "")
     frequency, coverage = whole_number(frequency_text), _decimal(coverage_text)
     if frequency_text and (frequency is None or frequency < 0):
@@ -150,6 +150,11 @@ def _statistics(found: Findings, file: str, number: int, row: Row) -> tuple[int 
 
 
 def whole_number(text: str) -> int | None:
+    """Read a whole number; None if the text is none.
+
+    >>> whole_number("12"), whole_number("1.5")
+    (12, None)
+    """
     try:
         return int(text)
     except ValueError:

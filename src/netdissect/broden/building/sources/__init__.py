@@ -1,73 +1,109 @@
-"""A module per dataset that Broden can be built of."""
+"""The datasets that a Broden can be built of: a new one is a module here, and a line in ``SOURCES``."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
-from netdissect.broden.building.sources.ade20k import Ade20k
-from netdissect.broden.building.sources.coco import Coco
-from netdissect.broden.building.sources.dtd import Dtd
-from netdissect.broden.building.sources.folder import Folder, check_category
-from netdissect.broden.building.sources.imagefolder import ImageFolder
-from netdissect.broden.building.sources.opensurfaces import OpenSurfaces
-from netdissect.broden.building.sources.pascal import Pascal
-from netdissect.broden.building.sources.voc import Voc
-from netdissect.types import NetdissectError, nearest
+from netdissect.broden.building.category import check_category
+from netdissect.broden.building.source import Source
+from netdissect.registry import Choice, Registry
+from netdissect.types import NetdissectError
 
-__all__ = ["KINDS", "open_sources"]
 
-#: Datasets that have categories of their own; those of Pascal are one where they lie in one folder.
-_PUBLISHED: dict[str, type[Ade20k] | type[OpenSurfaces] | type[Dtd]] = {
-    "ade20k": Ade20k,
-    "opensurfaces": OpenSurfaces,
-    "dtd": Dtd,
-}
-_PASCAL = ("pascal_context", "pascal_part")
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of source: the address of its class, which is called with a path.
 
-#: A person's own data, whose category may be given.
-_OWN: dict[str, type[Folder] | type[ImageFolder] | type[Coco] | type[Voc]] = {
-    "folder": Folder,
-    "imagefolder": ImageFolder,
-    "coco": Coco,
-    "voc": Voc,
-}
+    If it ``takes_category``, a category may follow the path. Kinds of one class differ in the ``layer`` of labels that
+    they read: those given for one path are one source, whose class is called with the names of all their layers.
+    """
 
-#: The kinds of sources, by the names that ``open_sources`` knows.
-KINDS = ("ade20k", *_PASCAL, "opensurfaces", "dtd", *_OWN)
+    address: str
+    takes_category: bool = False
+    layer: str = ""
 
-AnySource: TypeAlias = Ade20k | Pascal | OpenSurfaces | Dtd | Folder | ImageFolder | Coco | Voc
+    def open(self, path: Path, category: str | None, layers: Sequence[str]) -> Any:
+        """Open the source in ``path``. Raises ``NetdissectError``."""
+        source = Choice(self.address, self.address).load()
+        more = {"layers": tuple(layers)} if self.layer else {}
+        return source(path, **more) if category is None else source(path, category, **more)
+
+
+_SOURCES = "netdissect.broden.building.sources"
+
+SOURCES = Registry(
+    "source",
+    [
+        ("ade20k", SourceKind(f"{_SOURCES}.ade20k:Ade20k"), "the full release of 2016-07-26"),
+        ("pascal_context", SourceKind(f"{_SOURCES}.pascal:Pascal", layer="context"), "459 labels"),
+        ("pascal_part", SourceKind(f"{_SOURCES}.pascal:Pascal", layer="part"), "parts of objects"),
+        ("opensurfaces", SourceKind(f"{_SOURCES}.opensurfaces:OpenSurfaces"), "release 0"),
+        ("dtd", SourceKind(f"{_SOURCES}.dtd:Dtd"), "release 1.0.1"),
+        ("folder", SourceKind(f"{_SOURCES}.folder:Folder", takes_category=True), "images/, labels/, classes.csv"),
+        (
+            "imagefolder",
+            SourceKind(f"{_SOURCES}.imagefolder:ImageFolder", takes_category=True),
+            "a directory per concept",
+        ),
+        (
+            "coco",
+            SourceKind(f"{_SOURCES}.coco:Coco", takes_category=True),
+            "a JSON file of instances, stuff or panoptic",
+        ),
+        ("voc", SourceKind(f"{_SOURCES}.voc:Voc", takes_category=True), "JPEGImages/, SegmentationClass/"),
+    ],
+)
 
 
 @dataclass(frozen=True)
 class _Spec:
-    kind: str
+    name: str
+    kind: SourceKind
     path: Path
     category: str | None
 
 
-def open_sources(specs: Sequence[str]) -> tuple[AnySource, ...]:
-    """The sources that ``specs`` name, ``NAME=PATH``, or ``NAME=PATH:category`` for a person's own data.
+def describe_sources() -> str:
+    """Return the names of all sources, for ``--help``.
 
-    NAME is one of ``KINDS``. ``pascal_context`` and ``pascal_part`` of one folder are one source. The second source of
-    a kind is called ``folder2``, say, the third ``folder3``.
+    >>> describe_sources().partition(" (")[0]
+    'as its publishers distribute it: ade20k'
+    """
+    published, own = (
+        ", ".join(f"{name} ({SOURCES.help_of(name)})" for name in SOURCES if SOURCES[name].takes_category == given)
+        for given in (False, True)
+    )
+    return f"as its publishers distribute it: {published}; or of your own, as NAME=PATH or NAME=PATH:category: {own}"
 
-    Raises ``NetdissectError`` if a spec makes no sense, its path does not exist, it is given twice, or the source
-    cannot be opened; and if there are no specs.
+
+def open_sources(specs: Sequence[str]) -> tuple[Source, ...]:
+    """Open the sources that ``specs`` name, ``NAME=PATH``, or ``NAME=PATH:category`` for a person's own data.
+
+    NAME is one of ``SOURCES``. ``pascal_context`` and ``pascal_part`` of one folder are one source. The second source
+    of a kind is called ``folder2``, for example, the third ``folder3``.
+
+    Raises ``NetdissectError`` if there are no specs, or if a spec makes no sense, names a path that does not exist, is
+    given twice, or cannot be opened.
+
+    >>> open_sources(["folders=street"])
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: source 'folders=street': no source 'folders'; did you mean folder, imagefolder? \
+It is ade20k, pascal_context, pascal_part, opensurfaces, dtd, folder, imagefolder, coco or voc
     """
     if not specs:
-        raise NetdissectError(f"no sources to build of: give NAME=PATH, where NAME is one of {', '.join(KINDS)}")
+        raise NetdissectError(f"no sources to build of: give NAME=PATH, where NAME is one of {', '.join(SOURCES)}")
     groups: dict[tuple[str, Path], list[_Spec]] = {}
     for spec in map(_parse, specs):
-        group = groups.setdefault(("pascal" if spec.kind in _PASCAL else spec.kind, spec.path.resolve()), [])
-        if spec.kind in [other.kind for other in group]:
-            raise NetdissectError(f"{spec.path}: the source {spec.kind} is given twice")
+        group = groups.setdefault((spec.kind.address, spec.path.resolve()), [])
+        if spec.name in [other.name for other in group]:
+            raise NetdissectError(f"{spec.path}: the source {spec.name} is given twice")
         group.append(spec)
-    sources: list[AnySource] = []
+    sources: list[Any] = []
     count: Counter[str] = Counter()
-    for group in groups.values():
-        source = _open(group)
+    for first, *others in groups.values():
+        source = first.kind.open(first.path, first.category, [spec.kind.layer for spec in (first, *others)])
         count[source.name] += 1
         if count[source.name] > 1:
             source.name = f"{source.name}{count[source.name]}"
@@ -75,39 +111,29 @@ def open_sources(specs: Sequence[str]) -> tuple[AnySource, ...]:
     return tuple(sources)
 
 
-def _open(group: list[_Spec]) -> AnySource:
-    """The source of one spec, or of the two of Pascal."""
-    spec = group[0]
-    if spec.kind in _PASCAL:
-        kinds = {member.kind for member in group}
-        return Pascal(spec.path, context="pascal_context" in kinds, part="pascal_part" in kinds)
-    if spec.kind in _PUBLISHED:
-        return _PUBLISHED[spec.kind](spec.path)
-    own = _OWN[spec.kind]
-    return own(spec.path) if spec.category is None else own(spec.path, spec.category)
-
-
 def _parse(text: str) -> _Spec:
-    kind, _, place = text.partition("=")
-    if not kind or not place:
-        raise NetdissectError(f"source {text!r}: give NAME=PATH, or NAME=PATH:category for {', '.join(_OWN)}")
-    if kind not in KINDS:
-        raise NetdissectError(
-            f"source {text!r}: there is no {kind!r}{nearest(kind, KINDS)} (there are {', '.join(KINDS)})"
-        )
-    path, category = _split_category(place)
+    name, _, location = text.partition("=")
+    if not name or not location:
+        own = ", ".join(known for known in SOURCES if SOURCES[known].takes_category)
+        raise NetdissectError(f"source {text!r}: give NAME=PATH, or NAME=PATH:category for {own}")
+    try:
+        kind: SourceKind = SOURCES[name]
+    except NetdissectError as error:
+        raise NetdissectError(f"source {text!r}: {error}") from None
+    path, category = _split_category(location)
     if not path.exists():
         raise NetdissectError(f"source {text!r}: {path} does not exist")
     if category is None:
-        return _Spec(kind, path, None)
-    if kind not in _OWN:
-        raise NetdissectError(f"source {text!r}: {kind} has categories of its own, so none can be given")
-    return _Spec(kind, path, check_category(category, f"source {text!r}"))
+        return _Spec(name, kind, path, None)
+    if not kind.takes_category:
+        raise NetdissectError(f"source {text!r}: {name} has categories of its own, so none can be given")
+    return _Spec(name, kind, path, check_category(category, f"source {text!r}"))
 
 
-def _split_category(place: str) -> tuple[Path, str | None]:
-    """The path and, after a colon, the category. A path may hold colons itself: one that exists is taken whole."""
-    path, _, category = place.rpartition(":")
-    if Path(place).exists() or not path or "/" in category or "\\" in category:  # as in a path with a drive's letter
-        return Path(place), None
+def _split_category(location: str) -> tuple[Path, str | None]:
+    """Split a category off at the last colon, unless the whole exists: a path may hold colons itself."""
+    path, _, category = location.rpartition(":")
+    # After the colon of a drive's letter there is a slash.
+    if Path(location).exists() or not path or "/" in category or "\\" in category:
+        return Path(location), None
     return Path(path), category

@@ -1,6 +1,6 @@
 """ADE20K of MIT CSAIL: objects, their parts in layers, and scenes.
 
-Reads the full release of 2016-07-26 (``ADE20K_2016_07_26.zip``, 22,210 images), not the smaller one of the scene
+The full release of 2016-07-26 (``ADE20K_2016_07_26.zip``, 22,210 images) is read, not the smaller release of the scene
 parsing challenge. It comes from groups.csail.mit.edu/vision/datasets/ADE20K (Zhou et al., *Scene Parsing through
 ADE20K Dataset*, CVPR 2017).
 """
@@ -22,8 +22,8 @@ TABLE = "index_ade20k.mat"
 class Ade20k:
     """The release in the folder ``root``, or in its folder ``ADE20K_2016_07_26``; a ``Source``.
 
-    Objects are one label map, parts a stack of them, a part's own parts in a deeper layer. Both kinds share the numbers
-    of the index's table of classes. Scenes are numbered from 1 by name.
+    Objects have one label map, parts a stack of label maps: parts of a part lie in a deeper layer. Objects and parts
+    share the numbers of the index's table of classes. Scenes are numbered from 1 by name.
 
     Raises ``NetdissectError`` if the index is missing, cannot be read, or lists no images.
     """
@@ -61,11 +61,11 @@ class Ade20k:
         return tuple(files)
 
     def annotation(self, index: int) -> Annotation:
-        of_objects, *of_parts = self.label_files(index)
-        objects = self._read_classes(of_objects)
+        object_file, *part_files = self.label_files(index)
+        objects = self._read_classes(object_file)
         maps: dict[str, np.ndarray] = {"object": objects}
         layers: list[np.ndarray] = []
-        for path in of_parts:
+        for path in part_files:
             layers.append(self._read_classes(path))
             if layers[-1].shape != objects.shape:
                 raise BadSampleError(f"{path}: the parts are {layers[-1].shape}, the objects {objects.shape}")
@@ -81,7 +81,7 @@ class Ade20k:
         return self._published[category][label]
 
     def _read_classes(self, path: Path) -> Int32[np.ndarray, "h w"]:
-        """The class per pixel, which red and green hold; blue numbers instances."""
+        """Read the class of each pixel from red and green; blue numbers instances."""
         pixels = read_rgb(path)
         classes = pixels[:, :, 0].astype(np.int32) // 10 * 256 + pixels[:, :, 1]
         highest = int(classes.max(initial=UNLABELLED))
@@ -98,11 +98,11 @@ def _find_release(root: Path) -> Path:
 
 
 def _read_index(path: Path) -> dict[str, list[str]]:
-    """The needed fields of the index, each a list of texts: one per image, but ``objectnames`` one per class."""
+    """Read the needed fields of the index as lists of texts: one per image, or per class for ``objectnames``."""
     try:
         found = read_mat(path, "index")
     except BadSampleError as error:
-        raise NetdissectError(str(error)) from error  # no image can be read without it
+        raise NetdissectError(str(error)) from error  # all images need it
     needed = ("filename", "folder", "scene", "objectnames")
     missing = [field for field in needed if field not in (found.dtype.names or ())]
     if missing or found.size != 1:
@@ -119,7 +119,7 @@ def _read_index(path: Path) -> dict[str, list[str]]:
 
 
 def _read_text(cell: np.ndarray | np.str_, path: Path, field: str) -> str:
-    """The text of one cell; where all texts are equally long, some tools store an array of texts without cells."""
+    """Read the text of a cell. For texts of equal lengths, some tools store an array of texts without cells."""
     value = np.asarray(cell)
     if value.size > 1 or (value.size and value.dtype.kind != "U"):
         raise NetdissectError(f"{path}: {field} of the index holds an entry that is not a text")
@@ -127,7 +127,7 @@ def _read_text(cell: np.ndarray | np.str_, path: Path, field: str) -> str:
 
 
 def _image_below(folder: str, file: str) -> str:
-    """Where an image lies in the release; the index's folders start with the release's own, which may be renamed."""
+    """Return the path of an image below the release, without the release's own folder, which may be renamed."""
     below = PurePosixPath(*PurePosixPath(folder).parts[1:], file)
     if below.is_absolute() or ".." in below.parts:
         raise NetdissectError(f"{TABLE}: {folder}/{file} does not lie in {RELEASE}")

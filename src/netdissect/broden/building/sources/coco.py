@@ -1,4 +1,4 @@
-"""COCO's annotations of 2017, or a person's own in the same format: instances, stuff or panoptic.
+"""COCO's annotations of 2017, or your own in the same format: instances, stuff or panoptic.
 
 ``annotations_trainval2017.zip``, ``stuff_annotations_trainval2017.zip`` and ``panoptic_annotations_trainval2017.zip``,
 over the images of ``val2017.zip`` and its like, from cocodataset.org (Lin et al., *Microsoft COCO: Common Objects in
@@ -20,24 +20,24 @@ from netdissect.broden.files import read_rgb
 from netdissect.concepts.folder import names_no_concept
 from netdissect.types import UNLABELLED, BadSampleError, NetdissectError, one_line
 
-#: The category of COCO-Stuff, id and name, that holds what is an instance of the other annotations.
+#: The category of COCO-Stuff, id and name, for instances of the other annotations.
 NOT_STUFF = (183, "other")
 
-#: In pixels; pycocotools has no room for longer run lengths.
+#: The largest image in pixels; pycocotools has no room for longer run lengths.
 LARGEST_IMAGE = 2**29
 
 
 class Coco:
     """The images of an annotation file such as ``annotations/instances_val2017.json``; a ``Source``.
 
-    Each category is a label, numbered from 1 in the file's order; those whose names say so (void, ...) and the *other*
-    of COCO-Stuff are unlabelled. Where instances overlap, the smaller one lies on the larger one. The PNGs of a
-    panoptic file lie in the folder of its name beside it. Images without annotations stay.
+    Each category is a label, numbered from 1 in the file's order. Categories named *void* and the like, and the *other*
+    of COCO-Stuff, are unlabelled. Smaller instances lie on larger ones. The PNGs of a panoptic file lie in the folder
+    of its name beside it. Images without annotations stay.
 
     An image is looked for in the folder of the split (``val2017``), in ``images/``, each beside ``annotations/`` or
     beside the file, and beside the file itself.
 
-    Raises ``NetdissectError`` if the file cannot be read or lacks what such a file has.
+    Raises ``NetdissectError`` if the file cannot be read or lacks a field.
     """
 
     name = "coco"
@@ -63,8 +63,8 @@ class Coco:
         return len(self._files)
 
     def image_path(self, index: int) -> Path:
-        places = [folder / self._files[index] for folder in self._folders]
-        return next((place for place in places if place.is_file()), places[0])
+        paths = [folder / self._files[index] for folder in self._folders]
+        return next((path for path in paths if path.is_file()), paths[0])
 
     def label_files(self, index: int) -> tuple[Path, ...]:
         drawing = self._drawings[index]
@@ -89,10 +89,10 @@ class _Masks:
 
     shape: tuple[int, int]
     masks: list[tuple[int, bytes]]
-    wrong: str = ""  # what is wrong with one of them
+    wrong: str = ""  # the first error of a mask
 
     def label_map(self) -> Int32[np.ndarray, "h w"]:
-        """Raises ``ValueError`` if a mask makes no sense."""
+        """Paint the masks. Raises ``ValueError`` if a mask makes no sense."""
         if self.wrong:
             raise ValueError(self.wrong)
         labels = np.full(self.shape, UNLABELLED, dtype=np.int32)
@@ -110,15 +110,15 @@ class _Panoptic:
     labels: dict[int, int]
 
     def label_map(self) -> Int32[np.ndarray, "h w"]:
-        """Raises ``BadSampleError`` if the PNG cannot be read, or does not fit to the image or its segments."""
+        """Read the PNG. Raises ``BadSampleError`` if it cannot be read, or disagrees with its image or segments."""
         pixels = read_rgb(self.png).astype(np.int32)
         if pixels.shape[:2] != self.shape:
             raise BadSampleError(f"{self.png}: the label map is {pixels.shape[:2]}, its image (h, w) = {self.shape}")
-        ids, places = np.unique(pixels @ np.array([1, 256, 65536], dtype=np.int32), return_inverse=True)
+        ids, positions = np.unique(pixels @ np.array([1, 256, 65536], dtype=np.int32), return_inverse=True)
         unlisted = [int(number) for number in ids if int(number) not in self.labels]
         if unlisted:
             raise BadSampleError(f"{self.png}: segment {unlisted[0]} is not in segments_info")
-        return np.array([self.labels[int(number)] for number in ids], dtype=np.int32)[places].reshape(self.shape)
+        return np.array([self.labels[int(number)] for number in ids], dtype=np.int32)[positions].reshape(self.shape)
 
 
 def _image_folders(path: Path) -> list[Path]:
@@ -136,9 +136,9 @@ def _read_json(path: Path) -> Any:
 
 
 def _entries(content: Any, table: str, path: Path) -> Iterator[tuple[str, Any]]:
-    """The entries of a list of the file, each after its place, for errors."""
-    for place, entry in enumerate(_field(content, table, list, str(path))):
-        yield f"{path}: {table}[{place}]", entry
+    """Yield the entries of a list of the file, each after its path and index, for errors."""
+    for index, entry in enumerate(_field(content, table, list, str(path))):
+        yield f"{path}: {table}[{index}]", entry
 
 
 def _field(entry: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
@@ -156,7 +156,7 @@ def _file_name(entry: Any, where: str) -> str:
 
 
 def _read_categories(content: Any, path: Path) -> tuple[dict[int, int], dict[int, tuple[str, ...]]]:
-    """The label of each category id, and the names of each label."""
+    """Read the label of each category id, and the names of each label."""
     labels: dict[int, int] = {}
     names: dict[int, tuple[str, ...]] = {UNLABELLED: ()}
     for label, (where, entry) in enumerate(_entries(content, "categories", path), 1):
@@ -170,7 +170,7 @@ def _read_categories(content: Any, path: Path) -> tuple[dict[int, int], dict[int
 
 
 def _read_images(content: Any, path: Path) -> dict[int | str, tuple[str, tuple[int, int]]]:
-    """Per image id the file's name and its (h, w)."""
+    """Read the file name and the size (h, w) of each image id."""
     images: dict[int | str, tuple[str, tuple[int, int]]] = {}
     for where, entry in _entries(content, "images", path):
         number = _field(entry, "id", (int, str), where)
@@ -184,7 +184,7 @@ def _read_images(content: Any, path: Path) -> dict[int | str, tuple[str, tuple[i
 
 
 def _listed(entry: Any, key: str, table: Mapping[Any, Any], what: str, where: str) -> Any:
-    """The id under ``key``, which ``table`` has."""
+    """Read the id under ``key``. Raises ``NetdissectError`` if ``table`` lacks it."""
     number = _field(entry, key, (int, str), where)
     if number not in table:
         raise NetdissectError(f"{where}: {key} {number} is not in {what}")
@@ -194,7 +194,7 @@ def _listed(entry: Any, key: str, table: Mapping[Any, Any], what: str, where: st
 def _read_panoptic(
     content: Any, path: Path, shapes: Mapping[Any, tuple[int, int]], labels: Mapping[int, int]
 ) -> dict[Any, _Panoptic]:
-    """By image id."""
+    """Read the PNG and the segments of each image id."""
     drawings: dict[Any, _Panoptic] = {}
     for where, entry in _entries(content, "annotations", path):
         image = _listed(entry, "image_id", shapes, "images", where)
@@ -212,7 +212,7 @@ def _read_panoptic(
 def _read_masks(
     content: Any, path: Path, shapes: Mapping[Any, tuple[int, int]], labels: Mapping[int, int]
 ) -> dict[Any, _Masks]:
-    """By image id. Masks are kept as compressed run lengths, which take far less memory than the file."""
+    """Read the masks of each image id. Compressed run lengths take far less memory than the file."""
     drawings: dict[Any, _Masks] = {}
     for where, entry in _entries(content, "annotations", path):
         image = _listed(entry, "image_id", shapes, "images", where)

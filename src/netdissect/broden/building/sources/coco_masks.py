@@ -1,6 +1,6 @@
 """COCO's three forms of a mask: polygons, run lengths, and run lengths compressed to a text.
 
-They are read by pycocotools, which trusts what it is given: everything it would misread in memory is refused here.
+pycocotools reads them, and trusts its input: this module refuses all that would make it read foreign memory.
 """
 
 from typing import Any
@@ -10,17 +10,25 @@ from jaxtyping import Bool
 
 
 def largest_first(masks: list[tuple[int, bytes]], shape: tuple[int, int]) -> list[tuple[int, bytes]]:
-    """Labelled masks by area in pixels; those of one area stay in order."""
-    from pycocotools import mask  # here, since only COCO needs it
+    """Sort labelled masks by falling area in pixels; masks of equal areas stay in order.
+
+    >>> dot, row = (encode_mask({"size": [1, 3], "counts": counts}, (1, 3)) for counts in ([0, 1, 2], [0, 3]))
+    >>> [label for label, _ in largest_first([(1, dot), (2, row)], (1, 3))]
+    [2, 1]
+    """
+    from pycocotools import mask  # only COCO needs it
 
     areas = mask.area([{"size": list(shape), "counts": runs} for _, runs in masks]).astype(np.int64)
-    return [masks[place] for place in np.argsort(-areas, kind="stable")]
+    return [masks[index] for index in np.argsort(-areas, kind="stable")]
 
 
 def encode_mask(segmentation: Any, shape: tuple[int, int]) -> bytes:
-    """A mask in any of the forms, for an image of ``shape`` (H, W), as compressed run lengths.
+    """Compress a mask in any of the forms to run lengths, for an image of ``shape`` (H, W).
 
     Raises ``ValueError``, ``TypeError``, ``AttributeError`` or ``OverflowError`` if it makes no sense.
+
+    >>> encode_mask({"size": [2, 2], "counts": [1, 2, 1]}, (2, 2))
+    b'121'
     """
     from pycocotools import mask
 
@@ -46,11 +54,11 @@ def encode_mask(segmentation: Any, shape: tuple[int, int]) -> bytes:
 
 
 def decode_mask(runs: bytes, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
-    """The pixels of compressed run lengths; raises ``ValueError`` if these do not add up to ``shape`` (H, W)."""
+    """Return the pixels of compressed run lengths. Raises ``ValueError`` if they do not add up to ``shape`` (H, W)."""
     from pycocotools import mask
 
     height, width = shape
-    try:  # pycocotools refuses too many pixels, but leaves what memory held where there are too few
+    try:  # pycocotools refuses too many pixels, but leaves memory as it was where there are too few
         mask.decode({"size": [1, height * width - 1], "counts": runs})
     except ValueError:
         return mask.decode({"size": [height, width], "counts": runs}).astype(bool)

@@ -1,7 +1,7 @@
 """The Describable Textures Dataset, release 1.0.1: textures of whole images.
 
 ``dtd-r1.0.1.tar.gz``, 5,640 images of 47 textures, from robots.ox.ac.uk/~vgg/data/dtd (Cimpoi et al., *Describing
-Textures in the Wild*, CVPR 2014). Its joint annotation is read, in which an image may have several textures.
+Textures in the Wild*, CVPR 2014). In its joint annotation, which is read, an image may have several textures.
 """
 
 from pathlib import Path, PurePosixPath
@@ -59,7 +59,7 @@ def _find_release(root: Path) -> Path:
 
 
 def _read_joint(path: Path) -> dict[str, tuple[str, ...]]:
-    """The textures per image, a path below ``images/``, in the file's order."""
+    """Read the textures of each image, a path below ``images/``, in the file's order."""
     textures_of: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(read_lines(path), 1):
         image, *textures = line.split() or [""]

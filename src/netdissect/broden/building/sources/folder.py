@@ -1,25 +1,22 @@
-"""A person's own images and masks: ``images/``, ``labels/`` and ``classes.csv``, the format of ``FolderDataset``."""
+"""Your own images and masks: ``images/``, ``labels/`` and ``classes.csv``, the format of ``FolderDataset``."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 
+from netdissect.broden.building.category import check_category
 from netdissect.broden.building.source import Annotation
 from netdissect.concepts.folder import FolderDataset
 from netdissect.types import UNLABELLED, BadSampleError, NetdissectError
-
-#: Columns of Broden's ``index.csv``, in which each category is a column, too.
-_COLUMNS = frozenset(("image", "split", "ih", "iw", "sh", "sw"))
 
 
 class Folder:
     """The folder ``root``, a ``Source``: a label map per category of its classes, in ``FolderDataset``'s numbers.
 
-    ``category`` is that of the classes for which ``classes.csv`` gives none. An image without a label map of the same
-    stem is a bad sample, and so is a label map without an image.
+    Classes without a category in ``classes.csv`` have ``category``. An image without a label map of the same stem is a
+    bad sample, and so is a label map without an image.
 
-    Raises ``NetdissectError`` as ``FolderDataset`` does, and if a category of the table cannot be one of Broden.
+    Raises ``NetdissectError`` as ``FolderDataset`` does, and for a category that Broden cannot have.
     """
 
     name = "folder"
@@ -27,11 +24,11 @@ class Folder:
     def __init__(self, root: Path, category: str = "object") -> None:
         self._data = FolderDataset(root, category=category, skip_bad=True)
         self._names: dict[int, tuple[str, ...]] = {UNLABELLED: ()}
-        self._numbers: dict[str, np.ndarray] = {}  # per category and concept number that number, or 0 if of another one
+        self._numbers: dict[str, np.ndarray] = {}  # per category: a concept's number at its own index, else 0
         for concept in self._data.concepts:
-            its_category = check_category(concept.category, str(self._data.classes))
+            checked = check_category(concept.category, str(self._data.classes))
             none = np.zeros(self._data.concepts[-1].number + 1, dtype=np.int32)
-            self._numbers.setdefault(its_category, none)[concept.number] = concept.number
+            self._numbers.setdefault(checked, none)[concept.number] = concept.number
             self._names[concept.number] = (concept.name,)
 
     def __len__(self) -> int:
@@ -48,7 +45,7 @@ class Folder:
             label_map = self._data.label_map(index)
         except BadSampleError:
             raise
-        except NetdissectError as error:  # a class that the table does not list: here, one image's fault
+        except NetdissectError as error:  # a class that the table does not list: only this image is bad
             raise BadSampleError(str(error)) from error
         return Annotation({category: numbers[label_map] for category, numbers in self._numbers.items()})
 
@@ -57,14 +54,3 @@ class Folder:
 
     def published_name(self, category: str, label: int) -> str:
         return "".join(self._names[label])
-
-
-def check_category(category: str, where: str) -> str:
-    """``category`` in lower case; raises ``NetdissectError``, which says ``where``, if Broden cannot have it."""
-    lower = category.lower()
-    if not re.fullmatch("[a-z][a-z0-9-]*", lower) or lower in _COLUMNS:
-        raise NetdissectError(
-            f"{where}: a category is letters, digits and '-', and none of {', '.join(sorted(_COLUMNS))}; "
-            f"{category!r} is not"
-        )
-    return lower

@@ -1,4 +1,4 @@
-"""A person's own images, a directory per concept of whole images."""
+"""Your own images, in a directory per concept of the whole image."""
 
 from pathlib import Path
 
@@ -11,9 +11,17 @@ class ImageFolder:
     """The images below each directory of ``root``, a ``Source``: the directory is the concept of the whole image.
 
     Labels are numbered from 1 by the directories' names, in which ``_`` stands for a space. Hidden files, hidden
-    directories and directories without images do not matter.
+    directories and directories without images are ignored.
 
     Raises ``NetdissectError`` if ``root`` is no directory, holds images itself, or has no directory with images.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     (Path(folder) / "sea_side").mkdir()
+    ...     (Path(folder) / "sea_side" / "1.jpg").touch()
+    ...     source = ImageFolder(Path(folder))
+    >>> source.annotation(0).whole, source.names("scene", 1)
+    ({'scene': (1,)}, ('sea side',))
     """
 
     name = "imagefolder"
@@ -21,11 +29,11 @@ class ImageFolder:
     def __init__(self, root: Path, category: str = "scene") -> None:
         self.root = root
         self.category = category
-        images_of = _find_images(root)
-        self._images = tuple(image for images in images_of.values() for image in images)
-        self._labels = tuple(label for label, images in enumerate(images_of.values(), 1) for _ in images)
+        found = _find_images(root)
+        self._images = tuple(image for images in found.values() for image in images)
+        self._labels = tuple(label for label, images in enumerate(found.values(), 1) for _ in images)
         self._names: dict[int, tuple[str, ...]] = {UNLABELLED: ()}
-        self._names |= {label: (name.replace("_", " "),) for label, name in enumerate(images_of, 1)}
+        self._names |= {label: (name.replace("_", " "),) for label, name in enumerate(found, 1)}
 
     def __len__(self) -> int:
         return len(self._images)
@@ -47,7 +55,7 @@ class ImageFolder:
 
 
 def _find_images(root: Path) -> dict[str, list[str]]:
-    """The images' paths below ``root`` per directory, all in order of their names."""
+    """Return the images' paths below ``root`` per directory, sorted by name."""
     if not root.is_dir():
         raise NetdissectError(f"{root}: no such directory (with a directory of images per concept)")
     images_of: dict[str, list[str]] = {}

@@ -22,8 +22,8 @@ SUBSTANCES = "label-substance-colors.csv"
 class OpenSurfaces:
     """The release in the folder ``root``, with ``photos/``, ``photos-labels/`` and their tables; a ``Source``.
 
-    Materials are one label map, 1,024 pixels high whatever its photo. A label is a substance's red, of which 0 is
-    unlabelled. Photos without any label stay.
+    Materials have one label map, 1,024 pixels high for any photo. A label is a substance's red; 0 is unlabelled. Photos
+    without any label stay.
 
     Raises ``NetdissectError`` if a table is missing or makes no sense.
     """
@@ -55,7 +55,7 @@ class OpenSurfaces:
         return Annotation({"material": red})
 
     def names(self, category: str, label: int) -> tuple[str, ...]:
-        """Names as Broden has them: *Plastic - clear* is *plastic-clear*."""
+        """Return names in Broden's spelling: *Plastic - clear* is *plastic-clear*."""
         names = (name.strip().lower().replace(" - ", "-") for name in self._substances[label].split("/"))
         return tuple(filter(None, names))
 
@@ -76,7 +76,7 @@ def _read_photos(path: Path) -> tuple[str, ...]:
 
 
 def _read_substances(path: Path) -> dict[int, str]:
-    """The name per red, which may be two (``Fabric/cloth``), with an empty one for unlabelled pixels."""
+    """Read the name of each red, possibly two (``Fabric/cloth``); unlabelled pixels have an empty name."""
     names = {UNLABELLED: ""}
     for row in read_table(path, ["substance_name", "red_color"]):
         red = read_number(row["red_color"], path, "red_color")

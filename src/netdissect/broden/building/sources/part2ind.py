@@ -1,6 +1,6 @@
-"""``part2ind.m`` of Pascal-Part (Chen et al., CVPR 2014; see ``pascal.py``), which names the parts of object classes.
+"""Read ``part2ind.m`` of Pascal-Part (Chen et al., CVPR 2014; see ``pascal.py``): the names of the parts of objects.
 
-It is MATLAB code. Its few kinds of statement are recognised as text; nothing is run.
+The file is MATLAB code. Its few kinds of statements are recognized as text; nothing is run.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from netdissect.broden.files import read_lines
 from netdissect.types import NetdissectError, one_line
 
-#: Names of parts that stand in the file without the comment that names the others.
+#: Names of the parts that have no comment with a name in the file.
 _NAMES = {
     **dict.fromkeys(("lfho", "rfho", "lbho", "rbho"), "hoof"),
     **dict.fromkeys(("fwheel", "bwheel"), "wheel"),
@@ -20,12 +20,20 @@ _NAMES = {
 
 
 def read_part_names(path: Path) -> dict[tuple[int, str], tuple[str, str]]:
-    """Per number of an object class (from 1) and key of a part, in the file's order: the object's name and the part's.
+    """Return the names of an object and its part, by the number of the object class (from 1) and the part's key.
 
-    Keys are what annotations call parts (``lwing``, ``engine_1``). A part is named by the comment behind it (``left
-    wing``), else by its key, without the number if it has one. Objects are named by headings like ``% [bird]``.
+    Keys are the names of parts in annotations (``lwing``, ``engine_1``). A part is named by the comment behind it
+    (``left wing``), else by its key without a number. Objects are named by headings like ``% [bird]``. The order is
+    the file's.
 
-    Raises ``NetdissectError`` naming the line if a statement is of another kind than those of the published file.
+    Raises ``NetdissectError`` naming the line for a kind of statement that the published file does not have.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "part2ind.m"
+    ...     _ = path.write_text("% [bird]\\npimap{3}('lwing') = 1; % left wing\\n")
+    ...     read_part_names(path)
+    {(3, 'lwing'): ('bird', 'left wing')}
     """
     reader = _Reader()
     lines = read_lines(path)
@@ -41,7 +49,7 @@ def read_part_names(path: Path) -> dict[tuple[int, str], tuple[str, str]]:
 
 
 class _Reader:
-    """What the lines so far say. Its methods get the match of a statement and the comment behind it."""
+    """The names in the lines so far. Methods take the match of a statement and the comment behind it."""
 
     def __init__(self) -> None:
         self.names: dict[tuple[int, str], tuple[str, str]] = {}
@@ -54,7 +62,7 @@ class _Reader:
         return self._repeats > 0
 
     def read(self, line: str) -> None:
-        """Raises ``ValueError`` if the line holds a statement of no known kind."""
+        """Read a line. Raises ``ValueError`` for an unknown kind of statement."""
         code, comment = _split_comment(line)
         if not code and (heading := re.fullmatch(r"\[\s*(\w+)\s*\]", comment)):
             self._object = "airplane" if heading[1] == "aeroplane" else heading[1]
@@ -68,7 +76,7 @@ class _Reader:
                 raise ValueError(f"cannot be understood: {code}")
 
     def skip(self, match: re.Match[str], comment: str) -> None:
-        """The preamble says nothing about parts."""
+        """Skip the preamble, which names no parts."""
 
     def open_loop(self, match: re.Match[str], comment: str) -> None:
         if self.in_loop:
@@ -86,8 +94,8 @@ class _Reader:
             raise ValueError(f"numbered parts outside a loop: {match[0]}")
         key = match["key"]
         name = comment if comment and "multiple" not in comment.lower().split() else _NAMES.get(key, key)
-        for place in range(1, self._repeats + 1):
-            self._name(int(match["number"]), f"{key}_{place}", name)
+        for count in range(1, self._repeats + 1):
+            self._name(int(match["number"]), f"{key}_{count}", name)
 
     def keep(self, match: re.Match[str], comment: str) -> None:
         number = int(match["number"])
@@ -98,7 +106,7 @@ class _Reader:
         if not keys or keys != self._sets.get("value"):
             raise ValueError(f"copies parts that no one class has: {match[0]}")
         number = int(match["number"])
-        self.names = {place: names for place, names in self.names.items() if place[0] != number}
+        self.names = {known: names for known, names in self.names.items() if known[0] != number}
         for key, name in keys.items():
             self._name(number, key, name)
 
@@ -115,7 +123,7 @@ class _Reader:
 
 
 def _split_comment(line: str) -> tuple[str, str]:
-    """The code of a line and its comment, which starts at the first ``%`` outside of quotes."""
+    """Split a line into code and comment, which starts at the first ``%`` outside of quotes."""
     match = re.fullmatch(r"((?:[^%']|'[^']*')*)(%.*)?", line)
     if not match:
         return line.strip(), ""  # a quote is left open

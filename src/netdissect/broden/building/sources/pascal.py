@@ -6,7 +6,7 @@ Segmentation in the Wild*, CVPR 2014), from cs.stanford.edu/~roozbeh/pascal-cont
 (Chen et al., *Detect What You Can*, CVPR 2014), from roozbehm.info/pascal-parts. All 10,103 images have both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,26 +26,27 @@ PART_NAMES = "part/part2ind.m"
 CONTEXT = "context/trainval"
 CONTEXT_NAMES = "context/labels.txt"
 
-#: Words that say where a part is, not what it is.
+#: Words for the position of a part.
 POSITIONS = frozenset(("left", "right", "front", "back", "upper", "lower", "side"))
 
 
 class Pascal:
-    """Pascal-Context (``context``), Pascal-Part (``part``) or both, below ``root``; a ``Source``.
+    """Pascal-Context (the layer ``context``), Pascal-Part (``part``) or both, below ``root``; a ``Source``.
 
     ``root`` holds ``VOC2010/JPEGImages/<id>.jpg``, ``part/Annotations_Part/<id>.mat``, ``part/part2ind.m``,
     ``context/labels.txt`` and ``context/trainval/<id>.mat``. The images are those with parts if these are read.
 
-    Objects are one label map, with the numbers of ``labels.txt``. Parts are one, too: later ones lie over earlier ones.
-    A part label is an object class's part without its position (*left wing* is *wing*), numbered from 1 as in
-    ``part2ind.m``; where nothing but a position is left (*front side*) the part is unlabelled.
+    Objects have one label map, with the numbers of ``labels.txt``. Parts have one, too: later parts lie over earlier
+    ones. A part label is an object class's part without its position (*left wing* is *wing*), numbered from 1 as in
+    ``part2ind.m``. A part that is nothing but a position (*front side*) is unlabelled.
 
     Raises ``NetdissectError`` if a folder or a table is missing or a table cannot be read.
     """
 
     name = "pascal"
 
-    def __init__(self, root: Path, *, context: bool = True, part: bool = True) -> None:
+    def __init__(self, root: Path, layers: Sequence[str] = ("context", "part")) -> None:
+        context, part = (layer in layers for layer in ("context", "part"))
         if not (context or part):
             raise NetdissectError("Pascal has no labels without both context and part")
         self.root = root
@@ -104,7 +105,7 @@ class Pascal:
         return labels.astype(np.int32)
 
     def _read_parts(self, path: Path) -> Int32[np.ndarray, "h w"] | None:
-        """The labels of parts, None if the image has no parts."""
+        """Read the labels of parts; None if the image has no parts."""
         annotation = _structs(read_mat(path, "anno"), ("objects",), path, "anno")
         if len(annotation) != 1:
             raise BadSampleError(f"{path}: anno is {len(annotation)} structs, not one")
@@ -142,7 +143,7 @@ def _check_layout(root: Path, context: bool, part: bool) -> None:
 
 
 def _read_labels(path: Path) -> dict[int, str]:
-    """The name per number of Pascal-Context's classes, with 0 for unlabelled pixels."""
+    """Read the name of each number of Pascal-Context's classes, with 0 for unlabelled pixels."""
     names = {UNLABELLED: ""}
     for line in filter(str.strip, read_lines(path)):
         number, _, name = (part.strip() for part in line.partition(":"))
@@ -156,36 +157,36 @@ def _read_labels(path: Path) -> dict[int, str]:
 
 
 def _object_names(name: str) -> tuple[str, ...]:
-    """Other datasets call it airplane; the class of this name means unlabelled."""
+    """Return the names of an object class: airplane as in other datasets, none for unlabelled."""
     return () if name in ("", "unknown") else ("airplane" if name == "aeroplane" else name,)
 
 
 def _number_parts(
     parts: Mapping[tuple[int, str], tuple[str, str]],
 ) -> tuple[dict[tuple[int, str], int], dict[int, tuple[str, ...]]]:
-    """The label of each object class number and part key, and the names of each label."""
+    """Return the label of each object class number and part key, and the names of each label."""
     labels: dict[tuple[str, str], int] = {}
     label_of = {}
-    for place, (thing, part) in parts.items():
+    for key, (thing, part) in parts.items():
         name = " ".join(word for word in part.split() if word.lower() not in POSITIONS)
-        label_of[place] = labels.setdefault((thing, name), len(labels) + 1) if name else UNLABELLED
+        label_of[key] = labels.setdefault((thing, name), len(labels) + 1) if name else UNLABELLED
     return label_of, {UNLABELLED: (), **{label: (name,) for (_, name), label in labels.items()}}
 
 
 def _published_parts(
     parts: Mapping[tuple[int, str], tuple[str, str]], label_of: Mapping[tuple[int, str], int]
 ) -> dict[int, str]:
-    """Per label its object class and the parts of it that it stands for."""
+    """Return the object class of each label, with the parts that it stands for."""
     found: dict[int, list[str]] = {}
-    for place, (thing, part) in parts.items():
-        listed = found.setdefault(label_of[place], [f"{thing}:"])
+    for key, (thing, part) in parts.items():
+        listed = found.setdefault(label_of[key], [f"{thing}:"])
         if part not in listed:
             listed.append(part)
     return {label: f"{listed[0]} {', '.join(listed[1:])}" for label, listed in found.items()}
 
 
 def _structs(value: np.ndarray, fields: tuple[str, ...], path: Path, what: str) -> list[np.void]:
-    """The structs of an array of them, which may be empty; raises ``BadSampleError`` if they lack a field."""
+    """Return the structs of an array, which may be empty. Raises ``BadSampleError`` if they lack a field."""
     if not value.size:
         return []  # MATLAB's [], which has no fields
     missing = [field for field in fields if field not in (value.dtype.names or ())]
@@ -201,7 +202,7 @@ def _mask(value: np.ndarray, path: Path) -> Bool[np.ndarray, "h w"]:
 
 
 def _whole_numbers(values: np.ndarray, path: Path, what: str) -> Int64[np.ndarray, "..."]:
-    """Numbers, which MATLAB keeps in any type, as integers."""
+    """Convert numbers, which MATLAB keeps in any type, to integers."""
     if values.dtype.kind not in "buif":
         raise BadSampleError(f"{path}: {what} is not numbers")
     with np.errstate(invalid="ignore"):

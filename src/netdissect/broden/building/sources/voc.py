@@ -1,4 +1,4 @@
-"""The segmentations of PASCAL VOC, 2007 to 2012, or a person's own in the same format.
+"""The segmentations of PASCAL VOC, 2007 to 2012, or your own in the same format.
 
 ``VOCtrainval_11-May-2012.tar`` and its like, from host.robots.ox.ac.uk/pascal/VOC (Everingham et al., *The PASCAL
 Visual Object Classes Challenge: A Retrospective*, IJCV 2015).
@@ -12,7 +12,7 @@ from netdissect.broden.building.source import Annotation
 from netdissect.concepts.files import read_indices
 from netdissect.types import UNLABELLED, BadSampleError, NetdissectError
 
-#: By index from 1 on; 0 is the background. The first is called as in the other datasets, not ``aeroplane``.
+#: Classes by index from 1 on; 0 is the background. The first has its name of other datasets, not ``aeroplane``.
 CLASSES = [
     "airplane",
     "bicycle",
@@ -36,7 +36,7 @@ CLASSES = [
     "tvmonitor",
 ]
 
-#: The rims of objects, and what is too hard to tell.
+#: The index of the rims of objects, and of things too hard to recognize.
 VOID = 255
 
 LABELS = "SegmentationClass"
@@ -45,7 +45,7 @@ LABELS = "SegmentationClass"
 class Voc:
     """The images that have a segmentation, a ``Source``; a label is the class index, 0 or 255 is unlabelled.
 
-    ``root`` holds ``JPEGImages/`` and ``SegmentationClass/``, or one folder that does, such as ``VOC2012`` or
+    ``root`` holds ``JPEGImages/`` and ``SegmentationClass/``, or one folder with both, such as ``VOC2012`` or
     ``VOCdevkit/VOC2012``.
 
     Raises ``NetdissectError`` if there are no segmentations, or several such folders.

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from netdissect.broden.building.source import Annotation
-from netdissect.broden.building.sources import KINDS, open_sources
+from netdissect.broden.building.sources import SOURCES, SourceKind, describe_sources, open_sources
 from netdissect.broden.building.sources.coco import Coco
 from netdissect.broden.building.sources.dtd import Dtd
 from netdissect.broden.building.sources.folder import Folder
@@ -70,7 +70,7 @@ def test_each_kind(tmp_path):
         ["object"],
         ["object"],
     ]
-    assert set(KINDS) == {*paths, "pascal_context", "pascal_part"}
+    assert set(SOURCES) == {*paths, "pascal_context", "pascal_part"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "imagefolder", "coco", "voc"])
@@ -163,6 +163,52 @@ def test_a_drive_is_no_path_with_a_category(tmp_path, monkeypatch, place):
         open_sources([f"folder={place}"])
 
 
+# Registration.
+
+
+class Herbarium(Voc):
+    """A made-up source, which keeps what it was opened with."""
+
+    def __init__(self, path, category=None, layers=()):
+        self.name, self.path, self.category, self.layers = "herbarium", path, category, layers
+
+
+ADDRESS = f"{__name__}:Herbarium"
+
+
+@pytest.mark.parametrize("takes_category", [True, False])
+def test_a_made_up_source(tmp_path, takes_category):
+    kind = SourceKind(ADDRESS, takes_category)
+    with SOURCES.registered("herbarium", kind, "pressed leaves"):
+        (source,) = open_sources([f"herbarium={tmp_path}"])
+        assert (source.path, source.category, source.layers) == (tmp_path, None, ())
+        own = describe_sources().partition("of your own")[2]
+        assert ("herbarium (pressed leaves)" in own) == takes_category
+        with pytest.raises(NetdissectError, match="herbarium" if takes_category else "voc$"):
+            open_sources(["herbarium"])
+        if takes_category:
+            (source,) = open_sources([f"herbarium={tmp_path}:Plant"])
+            assert source.category == "plant"
+        else:
+            with pytest.raises(NetdissectError, match="herbarium has categories of its own"):
+                open_sources([f"herbarium={tmp_path}:plant"])
+    with pytest.raises(NetdissectError, match="no source 'herbarium'"):
+        open_sources([f"herbarium={tmp_path}"])
+
+
+def test_layers_of_one_path_are_read_together(tmp_path):
+    leaves, roots = (SourceKind(ADDRESS, layer=layer) for layer in ("leaves", "roots"))
+    (tmp_path / "other").mkdir()
+    with SOURCES.registered("leaves", leaves), SOURCES.registered("roots", roots):
+        both, alone = open_sources([f"roots={tmp_path}", f"leaves={tmp_path}/other", f"leaves={tmp_path}"])
+    assert (both.layers, alone.layers) == (("roots", "leaves"), ("leaves",))
+    assert (both.name, alone.name) == ("herbarium", "herbarium2")
+
+
+def test_help_lists_all_sources():
+    assert [name for name in SOURCES if f"{name} ({SOURCES.help_of(name)})" not in describe_sources()] == []
+
+
 # Bad input.
 
 
@@ -174,10 +220,10 @@ def test_a_drive_is_no_path_with_a_category(tmp_path, monkeypatch, place):
         ("{root}", "NAME=PATH"),
         ("folder=", "NAME=PATH"),
         ("={root}", "NAME=PATH"),
-        ("folders={root}", r"'folders'; did you mean folder.*\(there are .*ade20k.*voc"),
-        ("ADE20K={root}", r"'ADE20K'.*\(there are ade20k, "),
+        ("folders={root}", "'folders'; did you mean folder.* It is ade20k, .* or voc"),
+        ("ADE20K={root}", "'ADE20K'.* is ade20k, "),
         ("pascal={root}", "did you mean pascal_part, pascal_context"),
-        ("qqqq={root}", r"'qqqq' \(there are"),
+        ("qqqq={root}", "'qqqq'; it is ade20k, "),
         ("folder={root}/nowhere", "nowhere does not exist"),
         ("folder={root}/nowhere:part", "nowhere does not exist"),
         ("folder=:part", ":part does not exist"),
