@@ -44,11 +44,11 @@ def measure_layer(
     saved = Result.load(run)
     units = torch.linspace(0, saved[layer].unit_count - 1, min(count, saved[layer].unit_count)).int().unique().tolist()
     looks = VisualizationOptions(("inceptionism",), tuple(units), excitation=how)
-    forward = seconds_forward(model, tuple(saved.description.settings.size))
+    forward = seconds_forward(model, saved.description.settings.size)
     begun = time.perf_counter()
     result = visualize(model, layer, looks, data, run=run)
     seconds = (time.perf_counter() - begun) / len(units)
-    highest = result[layer].top_activation[:, 0]
+    highest = result[layer].top.activation[:, 0]
     made = {unit: max(one.activation for one in result[layer].visualized[unit]) for unit in units}
     raised = [made[unit] > highest[unit] for unit in units]
     reached = [made[unit] >= highest[unit] for unit in units]

@@ -15,7 +15,9 @@ import numpy as np
 from PIL import Image
 
 from netdissect import Concept, LayerResult, Result, write_report
-from netdissect.results import ShownImage
+from netdissect.results import Activations, Counts, LayerTopImages, ShownImage
+from netdissect.results.description import DataDescription, LayerDescription, NetworkDescription, RunDescription
+from netdissect.settings import Settings
 
 CATEGORIES = {"object": 584, "part": 234, "scene": 292, "material": 29, "texture": 47, "color": 11}
 
@@ -43,51 +45,39 @@ def made_up(units: int, image_count: int, size: int = 7, top: int = 15) -> Resul
     smaller = np.minimum(area.min(axis=1)[:, None], concept_area)
     images = random.permutation(np.arange(units * top) % image_count).reshape(units, top)
     maps = random.gamma(0.4, 1.0, (units, top, size, size)).astype(np.float32)
-    layer = LayerResult(
-        layer="layer4",
+    counts = Counts(
         concepts=concepts,
-        quantile=0.005,
-        iou_threshold=0.04,
-        thresholds=np.full(units, 2.0, dtype=np.float32),
         intersection=(smaller * random.beta(0.2, 8, smaller.shape)).astype(np.int64),
         unit_area=area,
         concept_area=concept_area,
         concept_images=np.full(len(concepts), 100),
-        top_image=images,
-        top_activation=maps.max(axis=(2, 3)),
-        top_maps=maps,
+    )
+    activations = Activations(
+        thresholds=np.full(units, 2.0, dtype=np.float32),
         histogram=random.integers(0, 10**6, (units, 64)),
         bin_start=np.zeros(units, dtype=np.float32),
         bin_width=np.full(units, 0.1, dtype=np.float32),
         low=np.zeros(units, dtype=np.float32),
         high=np.full(units, 6.4, dtype=np.float32),
     )
+    layer = LayerResult(
+        "layer4",
+        counts,
+        quantile=0.005,
+        iou_threshold=0.04,
+        activations=activations,
+        top=LayerTopImages(images, maps.max(axis=(2, 3)), maps),
+    )
     pool = [jpeg(random) for _ in range(64)]
     # Bytes after a JPEG's end are no part of the picture, but make it another file.
     shown = {int(one): ShownImage(f"{one}.jpg", pool[one % 64] + str(one).encode()) for one in np.unique(images)}
-    told = {
-        "type": "Bottleneck",
-        "layout": "nuhw",
-        "shape": [units, size, size],
-        "tokens_left_out": [],
-        "align": "stretch",
-        "field": None,
-    }
-    about = {
-        "model": {"name": "made up", "weights": None},
-        "data": {"name": "made up", "fingerprint": "", "images": 63_305, "label_shape": [112, 112]},
-        "options": {
-            "size": [224, 224],
-            "quantile": 0.005,
-            "iou_threshold": 0.04,
-            "align": "stretch",
-            "channels": "rgb",
-            "value_range": 1,
-            "categories": None,
-        },
-        "layers": {"layer4": told},
-    }
-    return Result("large", {"layer4": layer}, shown, about)
+    description = RunDescription(
+        network=NetworkDescription(name="made up"),
+        data=DataDescription(name="made up", fingerprint="", images=63_305, label_shape=(112, 112)),
+        layers={"layer4": LayerDescription(type="Bottleneck", shape=(units, size, size), layout="nuhw")},
+        settings=Settings(size=224, align="stretch", channels="rgb", value_range=1),
+    )
+    return Result("large", {"layer4": layer}, shown, description)
 
 
 def main() -> None:

@@ -95,14 +95,14 @@ def test_real_network_on_real_images_with_both_alignments():
     }
     spec = f"{SHARED / 'models/networks.py'}:mobilenet_v2_imagenet"
     results = {align: dissect(spec, "features.17", align=align, **options) for align in ("receptive", "stretch")}
-    told = results["receptive"].description.layers["features.17"].to_plain()
-    assert told["align"] == "receptive"
-    assert told["field"]["rows"] == [31.0 + 32 * place for place in range(7)] == told["field"]["columns"]
+    told = results["receptive"].description.layers["features.17"]
+    assert told.align == "receptive"
+    assert told.field.rows == tuple(31.0 + 32 * place for place in range(7)) == told.field.columns
     assert results["stretch"].description.layers["features.17"].align == "stretch"
     receptive, stretch = (result["features.17"] for result in results.values())
-    assert np.array_equal(receptive.thresholds, stretch.thresholds)
-    assert np.array_equal(receptive.top_maps, stretch.top_maps)
-    assert not np.array_equal(receptive.intersection, stretch.intersection)
+    assert np.array_equal(receptive.activations.thresholds, stretch.activations.thresholds)
+    assert np.array_equal(receptive.top.maps, stretch.top.maps)
+    assert not np.array_equal(receptive.counts.intersection, stretch.counts.intersection)
 
 
 @pytest.mark.parametrize("align", ["receptive", "stretch"])
@@ -116,11 +116,11 @@ def test_kept_activations_are_counted_and_drawn_either_way(align, tmp_path):
         dissect(network, "1", align=run, out=tmp_path / run, keep_activations=True, **options)
         kept = KeptActivations(tmp_path / run / "activations")
         found = count(kept, Concepts(kept.concepts, kept.label_shape), align=None if run == align else align)["1"]
-        assert np.array_equal(found.tally.intersection, whole.intersection)
-        areas = [kept.mask("1", 3, image, whole.thresholds[3], align).sum() for image in range(8)]
+        assert np.array_equal(found.tally.intersection, whole.counts.intersection)
+        areas = [kept.mask("1", 3, image, whole.activations.thresholds[3], align).sum() for image in range(8)]
         categories = [{kept.concepts[number - 1].category for number in _numbers(kept.labels(i))} for i in range(8)]
         colored = [area for area, of_image in zip(areas, categories, strict=True) if "color" in of_image]
-        assert sum(colored) == whole.unit_area[3, whole.categories.index("color")] > 0
+        assert sum(colored) == whole.counts.unit_area[3, whole.categories.index("color")] > 0
 
 
 def _numbers(labels):

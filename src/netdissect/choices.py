@@ -20,7 +20,7 @@ BASES = Registry(
     ],
 )
 
-#: Scores of how well a unit's masks agree with a concept (see ``results.criteria``).
+#: Criteria by which a unit's masks and a concept agree, by the column of their scores (see ``results.criteria``).
 CRITERIA = Registry(
     "criterion",
     [("iou", "netdissect.results.criteria:IntersectionOverUnion", "intersection over union")],

@@ -1,4 +1,4 @@
-"""Results and tables as text on standard output."""
+"""The printing of results and tables on standard output."""
 
 import sys
 from collections import Counter
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from netdissect.networks.layers import LayerInfo
     from netdissect.results import LayerResult, Result
 
-#: How many of a layer's units a summary names.
+#: The most units of a layer that a summary names.
 BEST_SHOWN = 10
 
-#: How many of a category's concepts are named when it was built.
+#: The most concepts of a category that are named after a build.
 MOST_OFTEN = 5
 
-#: How many layers are listed unless more are asked for.
+#: The most layers that are listed by default.
 MOST_LAYERS = 60
 
 
 def print_summary(result: "Result") -> None:
-    """The counts of each layer, its detectors and best units, and the notes of the run."""
+    """Print the counts of each layer, its detectors and best units, and the notes of the run."""
     description = result.description
     network, data = description.network, description.data
     if result.is_table:
@@ -44,7 +44,7 @@ def print_summary(result: "Result") -> None:
 def _print_layer(layer: "LayerResult", words: str) -> None:
     counts = layer.summary()
     by_label, by_category = counts["by_label"], counts["by_category"]
-    print(f"\n{layer.layer}: {counts['units']} units, IoU > {counts['iou_threshold']:g}")
+    print(f"\n{layer.layer}: {counts['units']} units, {layer.score_title} > {counts['iou_threshold']:g}")
     print(f"{words}\n")
     rows: list[list[Any]] = []
     for category in layer.categories:
@@ -57,18 +57,23 @@ def _print_layer(layer: "LayerResult", words: str) -> None:
         concepts = detectors["concept"].value_counts().items()
         print(f"detectors by label: {', '.join(f'{concept} {count}' for concept, count in concepts)}\n")
     best = [
-        [row.unit, row.concept, row.category, f"{row.iou:.3f}", f"{row.iou_ceiling:.2f}"]
-        for row in layer.labels.head(BEST_SHOWN).itertuples()
+        [
+            *(row["unit"], row["concept"], row["category"]),
+            *(f"{row[layer.score_column]:.3f}", f"{row[layer.ceiling_column]:.2f}"),
+        ]
+        for row in layer.labels.head(BEST_SHOWN).to_dict("records")
     ]
-    print_table(["unit", "concept", "category", "IoU", "ceiling"], best)
+    print_table(["unit", "concept", "category", layer.score_title, "ceiling"], best)
 
 
 def print_rotation(result: "Result", curves: Sequence["Curve"]) -> None:
-    """The unique detectors of each layer, by how much it is rotated, and in other bases."""
+    """Print the unique detectors of each layer by the amount of rotation, and in other bases."""
     network, data = result.description.network, result.description.data
     print(f"{result.name}: {network.name} on {data.images} images of {data.name}")
     for curve in curves:
-        print(f"\n{curve.layer}: unique detectors, IoU > {curve.iou_threshold:g}; means over rotations\n")
+        print(
+            f"\n{curve.layer}: unique detectors, {curve.score_title} > {curve.iou_threshold:g}; means over rotations\n"
+        )
         rows: list[list[Any]] = []
         for amount in curve.amounts:
             total = curve.total(amount)
@@ -77,8 +82,8 @@ def print_rotation(result: "Result", curves: Sequence["Curve"]) -> None:
             by_label = f"{curve.unique_labels(amount).mean:.1f}"
             rows.append([f"a = {amount:g}", *unique, f"{total.mean:.1f}", deviation, by_label])
         rows += [
-            [one.name, *(one.unique[name] for name in curve.categories), one.total, "", one.unique_labels]
-            for one in curve.others
+            [basis.name, *(basis.unique[name] for name in curve.categories), basis.total, "", basis.unique_labels]
+            for basis in curve.others
         ]
         print_table(["basis", *curve.categories, "all", "+-", "unique by label"], rows)
         if curve.verdict:
@@ -87,7 +92,7 @@ def print_rotation(result: "Result", curves: Sequence["Curve"]) -> None:
 
 
 def print_series(series: "Series") -> None:
-    """The unique detectors of each layer over the steps."""
+    """Print the unique detectors of each layer over the steps."""
     for layer in series.layers:
         print(f"\n{layer}: unique detectors, counted by category\n")
         print_table(*series.count_table(layer))
@@ -95,9 +100,10 @@ def print_series(series: "Series") -> None:
 
 
 def print_comparison(comparison: "Comparison") -> None:
-    """The unique detectors of each network, those that cannot be compared with one another apart."""
+    """Print the unique detectors of each network, a table per set of networks that can be compared."""
     for conditions, members in comparison.sets.items():
-        print(f"unique detectors, counted by category; {conditions}, IoU > {comparison.iou_threshold:g}\n")
+        cut = f"{conditions.score_title} > {comparison.iou_threshold:g}"
+        print(f"unique detectors, counted by category; {conditions}, {cut}\n")
         print_table(*comparison.count_table(members))
         print()
     for note in comparison.notes:
@@ -105,35 +111,37 @@ def print_comparison(comparison: "Comparison") -> None:
 
 
 def print_alignment(alignment: "Alignment") -> None:
-    """What became of units, how far both sides agree, and where they differ most."""
-    told = alignment.summary()
+    """Print the fates of units, the agreement of both sides, and the pairs that differ most."""
+    summary = alignment.summary()
     layers = " and ".join(dict.fromkeys([alignment.before, alignment.after]))
-    print(f"{layers}, by {alignment.match}: {told['pairs']} pairs of units, IoU > {alignment.iou_threshold:g}\n")
+    cut = f"{alignment.score_title} > {alignment.iou_threshold:g}"
+    print(f"{layers}, by {alignment.match}: {summary['pairs']} pairs of units, {cut}\n")
     for note in alignment.notes:
         print(f"note: {note}")
-    print(", ".join(f"{what} {count}" for what, count in alignment.became.items()))
-    same = told["agreement"]["labelled_on_both_sides"]
+    print(", ".join(f"{fate} {count}" for fate, count in alignment.became.items()))
+    same = summary["agreement"]["labelled_on_both_sides"]
     if same["pairs"]:
         print(f"same label: {same['same']} of {same['pairs']} pairs that have one on both sides")
-    if told["iou"]["correlation"] is not None:
-        print(f"IoU: correlation {told['iou']['correlation']:.3f}", end=", ")
-        print(f"mean absolute difference {told['iou']['mean_absolute_difference']:.4f}")
+    title, score = alignment.score_title, alignment.criterion
+    if summary[score]["correlation"] is not None:
+        print(f"{title}: correlation {summary[score]['correlation']:.3f}", end=", ")
+        print(f"mean absolute difference {summary[score]['mean_absolute_difference']:.4f}")
     print()
-    header = ["unit before", "unit after", "became", "label before", "IoU", "label after", "IoU"]
+    header = ["unit before", "unit after", "became", "label before", title, "label after", title]
     rows = [
         [
             *(row["unit_before"], row["unit_after"], row["became"]),
-            *(row["concept_before"] or "", f"{row['iou_before']:.3f}"),
-            *(row["concept_after"] or "", f"{row['iou_after']:.3f}"),
+            *(row["concept_before"] or "", f"{row[f'{score}_before']:.3f}"),
+            *(row["concept_after"] or "", f"{row[f'{score}_after']:.3f}"),
         ]
-        for row in told["largest_departures"][:BEST_SHOWN]
+        for row in summary["largest_departures"][:BEST_SHOWN]
     ]
     print_table(header, rows)
     print()
 
 
 def print_layers(layers: Sequence["LayerInfo"], depth: int | None = None) -> None:
-    """A tree of layers, to ``depth`` levels; without it, as many levels as ``MOST_LAYERS`` lines hold."""
+    """Print a tree of layers to ``depth`` levels; None prints as many levels as ``MOST_LAYERS`` lines hold."""
     if not layers:
         print("no module within the network returns maps, tokens or vectors that can be dissected")
         return
@@ -155,7 +163,7 @@ def print_layers(layers: Sequence["LayerInfo"], depth: int | None = None) -> Non
 
 
 def print_build(build: "Build", out: Path) -> None:
-    """What was built, per category, and what was left out."""
+    """Print the categories that were built, and the number of images left out."""
     rows: list[list[Any]] = []
     for category, concepts in build.merge.categories().items():
         labels = [decision for decision in build.merge.decisions if decision.label.key.category == category]
@@ -170,7 +178,7 @@ def print_build(build: "Build", out: Path) -> None:
 
 
 def print_census(name: str, census: "Census", category: str | None = None) -> None:
-    """How often categories occur, or the concepts of one of them, those in most images first."""
+    """Print counts per category, or per concept of one category; concepts in most images come first."""
     height, width = census.label_shape
     print(f"{name}: {census.total_images} images, label maps of {height}x{width}\n")
     every = census.total_images * height * width
@@ -188,14 +196,17 @@ def print_census(name: str, census: "Census", category: str | None = None) -> No
         print_table(["category", "concepts", "images", "pixels", "of all", "most frequent"], rows)
     else:
         listed = [row for row in counts if row[0].category == category]
-        rows = [[one.number, one.name, images, pixels, f"{pixels / every:.2%}"] for one, images, pixels in listed]
+        rows = [
+            [concept.number, concept.name, images, pixels, f"{pixels / every:.2%}"]
+            for concept, images, pixels in listed
+        ]
         print_table(["number", "concept", "images", "pixels", "of all"], rows)
     if census.skipped:
         print(f"\nimages left out: {len(census.skipped)}, the first: {next(iter(census.skipped.values()))}")
 
 
 def print_checked(checked: "Checked") -> None:
-    """What is wrong, one line each, then what was not checked."""
+    """Print the problems, a line each, then notes on unchecked parts, and the counts."""
     for problem in checked.problems:
         print(problem)
     for note in checked.notes:
@@ -205,15 +216,17 @@ def print_checked(checked: "Checked") -> None:
 
 
 def print_visualizations(result: "Result") -> None:
-    """Units with their labels, how far images made to excite them go beyond those of the data, and notes."""
+    """Print units with their labels and highest activations, on the data and on images made for them, and notes."""
     from netdissect.visualization.page import (  # here, since --help needs no matplotlib
         plain_visualizations,
         visualization_notes,
     )
 
+    first = next(iter(result.values()))
+    score, title = first.score_column, first.score_title
     rows: list[list[Any]] = [
         [
-            *(unit["layer"], unit["unit"], unit["label"] or "", f"{unit['iou']:.3f}" if unit["label"] else ""),
+            *(unit["layer"], unit["unit"], unit["label"] or "", f"{unit[score]:.3f}" if unit["label"] else ""),
             *(
                 len(unit["pictures"]),
                 f"{unit['highest']:.4g}",
@@ -223,31 +236,31 @@ def print_visualizations(result: "Result") -> None:
         for unit in plain_visualizations(result)["units"]
     ]
     if rows:
-        print_table(["layer", "unit", "label", "IoU", "pictures", "highest of the data", "highest made"], rows)
+        print_table(["layer", "unit", "label", title, "pictures", "highest of the data", "highest made"], rows)
     for note in visualization_notes(result):
         print(f"note: {note}\n")
 
 
 def _tree(layers: Sequence["LayerInfo"]) -> Iterator[tuple[int, "LayerInfo"]]:
-    """Each module before those nested in it, which finish earlier, with the level at which it is nested."""
+    """Yield each module before those nested in it, which finish earlier, with its level of nesting."""
     names = {info.name for info in layers}
-    # Where a module begins is where the first of those in it ends.
+    # A module begins at the index of the first module within it to end.
     begins: dict[str, int] = {}
-    for place, info in enumerate(layers):
+    for index, info in enumerate(layers):
         for outer in _outer_names(info.name):
-            begins.setdefault(outer, place)
+            begins.setdefault(outer, index)
     for info in sorted(layers, key=lambda info: [(begins[outer], outer) for outer in _outer_names(info.name)]):
         yield sum(outer in names for outer in _outer_names(info.name)), info
 
 
 def _outer_names(name: str) -> list[str]:
-    """``a``, ``a.b`` and ``a.b.c`` of ``a.b.c``."""
+    """Return ``a``, ``a.b`` and ``a.b.c`` for ``a.b.c``."""
     parts = name.split(".")
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
 def _positions(info: "LayerInfo") -> list[Any]:
-    """Height and width of the maps, and of the receptive field its size, step and first centre."""
+    """Return the grid of the maps, and the size, step and first centre of the receptive field."""
     grid = "x".join(map(str, info.shape[1:]))
     if info.field is None:
         return [grid, "", "", ""]
@@ -256,18 +269,18 @@ def _positions(info: "LayerInfo") -> list[Any]:
 
 
 def print_table(header: list[str], rows: list[list[Any]]) -> None:
-    """Aligned columns; numbers to the right."""
+    """Print aligned columns, numbers to the right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for place, name in enumerate(header):
-        numbers = rows and all(isinstance(row[place], int | float) or row[place] == "" for row in rows)
+    for column, name in enumerate(header):
+        numbers = rows and all(isinstance(row[column], int | float) or row[column] == "" for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    # A pipe has no width: lines there are as long as they need to be.
+    # A pipe has no width: its lines are as long as they need to be.
     width = None if sys.stdout.isatty() else 400
     console = Console(markup=False, highlight=False, emoji=False, width=width)
     console.print(table)

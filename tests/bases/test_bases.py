@@ -1,18 +1,17 @@
 """Layers dissected in a basis: along rotations, principal components, the rows of a matrix."""
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
 from torch import nn
 
-from netdissect import Concept, KeptActivations, LayerResult, NetdissectError, Result, dissect
+from netdissect import Concept, KeptActivations, NetdissectError, Result, dissect
 from netdissect.bases import Rotated
 from netdissect.engine.basis import random_rotation
 from netdissect.labels import Labels
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
+from tests.results.flat import arrays_of, differing
 from tests.unchecked import unchecked_types
 
 IMAGES, UNITS = 30, 5
@@ -39,9 +38,8 @@ def whole_maps():
 
 
 def same(one, other):
-    arrays = [field.name for field in fields(LayerResult) if isinstance(getattr(one, field.name), np.ndarray)]
-    assert len(arrays) == 14
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
+    assert len(arrays_of(one)) == 14
+    return not differing(one, other)
 
 
 @pytest.mark.parametrize("basis", [[None], Rotated(0.0, 7), [None, Rotated(0), "pca"]])
@@ -88,9 +86,9 @@ def test_a_rotated_layer_is_that_of_a_network_which_rotates(data, maps):
 
     expected = dissect(Rotates(), "turned", data, **OPTIONS)["turned"]
     found = dissect(Recall(maps), "maps", data, basis=Rotated(1, 4), **OPTIONS)["maps"]
-    assert np.allclose(found.thresholds, expected.thresholds, atol=1e-5)
-    assert np.allclose(found.top_activation, expected.top_activation, atol=1e-5)
-    assert np.allclose(found.intersection, expected.intersection, atol=2)  # a pixel on the edge of a mask
+    assert np.allclose(found.activations.thresholds, expected.activations.thresholds, atol=1e-5)
+    assert np.allclose(found.top.activation, expected.top.activation, atol=1e-5)
+    assert np.allclose(found.counts.intersection, expected.counts.intersection, atol=2)  # a pixel on the edge of a mask
     assert not same(found, dissect(Recall(maps), "maps", data, **OPTIONS)["maps"])
 
 
@@ -109,8 +107,8 @@ def test_several_bases_in_one_pass_are_each_alone(data, maps):
             assert list(alone.layers) == [layer]
             assert same(together[layer + name], alone[layer])
     assert same(together["maps in a matrix"], together["maps"]) is False
-    flipped = together["maps in a matrix"].thresholds[::-1]
-    assert np.array_equal(flipped, together["maps"].thresholds)
+    flipped = together["maps in a matrix"].activations.thresholds[::-1]
+    assert np.array_equal(flipped, together["maps"].activations.thresholds)
 
 
 def test_the_network_runs_once_for_all_rotations(data, maps):
@@ -137,7 +135,7 @@ def test_components_are_found_over_all_positions_of_all_images(data, maps):
     rows = vectors.T[::-1]
     rows *= np.sign(rows[np.arange(UNITS), np.abs(rows).argmax(axis=1)])[:, None]
     high = (values @ rows.T).max(axis=0)
-    assert np.allclose(result["maps"].high, high, rtol=1e-4)
+    assert np.allclose(result["maps"].activations.high, high, rtol=1e-4)
 
 
 def test_vectors_have_bases_too(data):
@@ -153,14 +151,16 @@ def test_what_a_run_tells_of_a_basis(data, maps, tmp_path):
     np.save(tmp_path / "atoms.npy", np.ones((7, UNITS)))
     bases = [None, "pca", Rotated(0.5, 2), str(tmp_path / "atoms.npy")]
     result = dissect(Recall(maps), "maps", data, basis=bases, out=tmp_path / "run", **OPTIONS)
-    told = {name: layer.to_plain().get("basis") for name, layer in result.description.layers.items()}
-    words = [basis.pop("words") for basis in told.values() if basis]
+    told = {name: layer.basis for name, layer in result.description.layers.items()}
     assert told["maps"] is None
-    assert told["maps in pca"] == {"layer": "maps", "kind": "components"}
-    assert told["maps rotated 0.5 seed 2"] == {"layer": "maps", "kind": "rotation", "amount": 0.5, "seed": 2}
-    assert len(told["maps in atoms.npy"].pop("sha256")) == 64
-    assert told["maps in atoms.npy"] == {"layer": "maps", "kind": "matrix", "name": "atoms.npy"}
-    assert words == [
+    assert {basis.layer for basis in told.values() if basis is not None} == {"maps"}
+    assert (told["maps in pca"].kind, told["maps in pca"].facts) == ("components", {})
+    rotation, matrix = told["maps rotated 0.5 seed 2"], told["maps in atoms.npy"]
+    assert (rotation.kind, rotation.facts) == ("rotation", {"amount": 0.5, "seed": 2})
+    assert matrix.kind == "matrix" and len(matrix.facts["sha256"]) == 64
+    assert {name: value for name, value in matrix.facts.items() if name != "sha256"} == {"name": "atoms.npy"}
+    words = [layer.words.split("; ")[1] for layer in result.description.layers.values()]
+    assert words[1:] == [
         "in the basis of its principal components",
         "rotated by 0.5 of the rotation of seed 2",
         "in the basis of atoms.npy",

@@ -90,10 +90,10 @@ def test_dissect_writes_a_run_and_prints_it(place, run):
         "report",
         "run.json",
     ]
-    about = json.loads((place / "runs" / "first" / "run.json").read_text())["about"]
-    assert about["options"]["quantile"] == 0.2
-    assert about["data"]["images"] == 6
-    assert len(about["model"]["weights_sha256"]) == 64
+    description = json.loads((place / "runs" / "first" / "run.json").read_text())["description"]
+    assert description["settings"]["quantile"] == 0.2
+    assert description["data"]["images"] == 6
+    assert len(description["network"]["weights_sha256"]) == 64
 
 
 def test_what_the_network_is_fed(place, run):
@@ -102,7 +102,7 @@ def test_what_the_network_is_fed(place, run):
     command = ("dissect", "gray.py:gray", "--layer", "0", "--data", "data", "--size", "32", "--quantile", "0.2")
     status, _, err = run(*command, "--input", "gray", "--range", "255", "--out", "run")
     assert status == 0, err
-    options = json.loads((place / "run" / "run.json").read_text())["about"]["options"]
+    options = json.loads((place / "run" / "run.json").read_text())["description"]["settings"]
     assert (options["channels"], options["value_range"], options["std"]) == ("gray", 255, [1.0])
     assert options["mean"] == pytest.approx([0.449 * 255])
     assert "gray, 0 to 255" in (place / "run" / "report" / "index.html").read_text()
@@ -300,8 +300,8 @@ def test_bad_images_can_be_left_out_and_are_counted(case, place, run):
     assert "on 5 images of data" in out
     assert re.search(r"note: 1 of 6 images were left out.*3\.png", out)
     result = Result.load("run")
-    assert 3 not in result["relu"].top_image
-    assert result["relu"].positions == 5 * 7 * 7
+    assert 3 not in result["relu"].top.image
+    assert result["relu"].activations.positions == 5 * 7 * 7
     assert len(result.description.data.skipped) == 1
 
 
@@ -375,7 +375,7 @@ def test_resume_begins_where_nothing_was_returns_what_is_done_and_refuses_anothe
 def test_kept_activations_give_the_same_thresholds(place, run):
     assert run(*DISSECT, "--out", "run", "--keep-activations")[0] == 0
     kept = KeptActivations(place / "run" / "activations")
-    assert np.array_equal(kept.thresholds("relu"), Result.load("run")["relu"].thresholds)
+    assert np.array_equal(kept.thresholds("relu"), Result.load("run")["relu"].activations.thresholds)
     assert not (place / "run.unfinished").exists()
     damaged = place / "run" / "activations" / "layer0.values"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
@@ -447,7 +447,7 @@ def test_stock_networks_on_real_images(network, layer, run, tmp_path):
     assert status == 0
     assert "on 12 images of camvid/train" in out
     assert "note: the network has random weights" in out
-    assert Result.load(tmp_path / "run")[layer].concept_area.sum() > 0
+    assert Result.load(tmp_path / "run")[layer].counts.concept_area.sum() > 0
 
 
 @needs_shared

@@ -1,10 +1,9 @@
 """Small layers whose units have given labels and responses."""
 
-import dataclasses
-
 import numpy as np
 
-from netdissect import Concept, LayerResult
+from netdissect import Concept
+from tests.results.flat import changed, layer_from
 
 CONCEPTS = (
     Concept(1, "car", "object"),
@@ -17,27 +16,17 @@ CONCEPTS = (
 
 def layer_of(intersection, *, sample=(), peaks=None, iou_threshold=0.04, layer="conv"):
     """Masks have 50 pixels and concepts 100, so that an intersection ``i`` is an IoU of ``i / (150 - i)``."""
-    units, none = len(intersection), np.zeros(len(intersection), dtype=np.float32)
-    return LayerResult(
+    units = len(intersection)
+    fields = {} if peaks is None else {"image_names": tuple(sample), "peaks": np.asarray(peaks, dtype=np.float32)}
+    return layer_from(
         layer=layer,
         concepts=CONCEPTS,
         quantile=0.005,
         iou_threshold=iou_threshold,
-        thresholds=none,
         intersection=np.array(intersection, dtype=np.int64).reshape(units, len(CONCEPTS)),
         unit_area=np.full((units, 3), 50, dtype=np.int64),
         concept_area=np.full(len(CONCEPTS), 100, dtype=np.int64),
-        concept_images=np.ones(len(CONCEPTS), dtype=np.int64),
-        top_image=np.zeros((units, 0), dtype=np.int64),
-        top_activation=np.zeros((units, 0), dtype=np.float32),
-        top_maps=np.zeros((units, 0, 1, 1), dtype=np.float32),
-        histogram=np.zeros((units, 1), dtype=np.int64),
-        bin_start=none,
-        bin_width=none,
-        low=none,
-        high=none,
-        sample=tuple(sample),
-        peaks=None if peaks is None else np.asarray(peaks, dtype=np.float32),
+        **fields,
     )
 
 
@@ -48,5 +37,5 @@ def random_labels(random, units, **options):
 
 def permuted(layer, order, scale=3.0, shift=-1.0):
     """The units of ``layer`` in another order, each responding as before but for scale and level."""
-    counts = {name: getattr(layer, name)[order] for name in ("intersection", "unit_area")}
-    return dataclasses.replace(layer, peaks=scale * layer.peaks[:, order] + shift, **counts)
+    counts = {name: getattr(layer.counts, name)[order] for name in ("intersection", "unit_area")}
+    return changed(layer, peaks=scale * layer.sample.peaks[:, order] + shift, **counts)

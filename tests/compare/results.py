@@ -3,6 +3,7 @@
 import numpy as np
 
 from netdissect import Concept, Result
+from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from tests.results.test_results import layer_result
 
 CONCEPTS = (
@@ -29,10 +30,8 @@ def result_with(name, *units, dataset="street", quantile=0.005, layer="conv", cu
         iou_threshold=cut,
         layer=layer,
     )
-    about = {
-        "model": {"name": "m", "weights": None},
-        "data": {"name": dataset, "fingerprint": dataset, "images": 8, "label_shape": [10, 10]},
-        "layers": {},
-        "notes": [],
-    }
-    return Result(name, {layer: of_layer}, {}, about)
+    description = RunDescription(
+        network=NetworkDescription(name="m"),
+        data=DataDescription(name=dataset, fingerprint=dataset, images=8, label_shape=[10, 10]),
+    )
+    return Result(name, {layer: of_layer}, {}, description)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netdissect import Concept, NetdissectError, Result, dissect
-from netdissect.compare.alignment import BECAME, PAIR_COLUMNS, align
+from netdissect.compare.alignment import BECAME, align, pair_columns
 from netdissect.compare.matching import peak_correlations
 from netdissect.labels import Labels
 from netdissect.results import read_table
@@ -28,7 +28,7 @@ def names(count):
 def label_of(layer, unit):
     """The unit's label by its definition, category and name, with the IoU; (None, 0.0) without overlap."""
     best, label = 0.0, None
-    for concept, pixels in zip(CONCEPTS, layer.intersection[unit].tolist(), strict=True):
+    for concept, pixels in zip(CONCEPTS, layer.counts.intersection[unit].tolist(), strict=True):
         iou = pixels / (50 + 100 - pixels)
         if iou > best:
             best, label = iou, (concept.category, concept.name)
@@ -50,7 +50,7 @@ def test_every_pair_and_the_summary_follow_their_definitions(seed, units, cut):
     random = np.random.default_rng(seed)
     before, after = random_labels(random, units), random_labels(random, units)
     alignment = align(before, after, iou_threshold=cut)
-    assert tuple(alignment.pairs.columns) == PAIR_COLUMNS
+    assert tuple(alignment.pairs.columns) == pair_columns("iou")
     labels = [(label_of(before, unit), label_of(after, unit)) for unit in range(units)]
     for row, (one, other) in zip(alignment.pairs.itertuples(), labels, strict=True):
         assert row.unit_before == row.unit_after
@@ -107,9 +107,9 @@ def test_a_renumbered_copy_is_found_by_its_activations():
     shown = [*random.permutation(30), 0, 1, 2]  # three images twice: which is which is not known
     noise = 0.01 * random.standard_normal((len(shown), 9))
     after = layer_of(
-        after.intersection,
+        after.counts.intersection,
         sample=[f"image {place}" for place in shown] + ["elsewhere"],
-        peaks=np.vstack([after.peaks[shown] + noise, np.full((1, 9), 99.0)]),
+        peaks=np.vstack([after.sample.peaks[shown] + noise, np.full((1, 9), 99.0)]),
     )
     alignment = align(before, after, match="activations")
     assert alignment.images == 27
@@ -149,10 +149,10 @@ def test_no_other_matching_correlates_more(seed, units, others, images):
     alignment = align(*sides, match="activations")
     table = np.zeros((units, others))
     for one, other in itertools.product(range(units), range(others)):
-        columns = sides[0].peaks[:, one].tolist(), sides[1].peaks[:, other].tolist()
+        columns = sides[0].sample.peaks[:, one].tolist(), sides[1].sample.peaks[:, other].tolist()
         if all(len(set(column)) > 1 for column in columns):
             table[one, other] = statistics.correlation(*columns)
-    assert peak_correlations(sides[0].peaks, sides[1].peaks) == pytest.approx(table, abs=1e-12)
+    assert peak_correlations(sides[0].sample.peaks, sides[1].sample.peaks) == pytest.approx(table, abs=1e-12)
     pairs = alignment.pairs
     found = [table[row.unit_before, row.unit_after] for row in pairs.itertuples()]
     assert pairs["correlation"].to_numpy() == pytest.approx(found, abs=1e-12)

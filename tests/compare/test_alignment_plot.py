@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from netdissect.compare.alignment import align
-from netdissect.compare.alignment_plot import flow_figure, iou_figure
+from netdissect.compare.alignment_plot import flow_figure, score_figure
 from tests.compare.layers import layer_of, random_labels
 from tests.unchecked import unchecked_types
 
@@ -56,7 +56,7 @@ def test_names_do_not_cover_one_another():
 
 def test_every_pair_is_a_point_of_its_kind():
     alignment = some_alignment(60)
-    figure = iou_figure(alignment, "one", "two")
+    figure = score_figure(alignment, "one", "two")
     (axes,) = figure.axes
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == [f"{what} {count}" for what, count in alignment.became.items()]

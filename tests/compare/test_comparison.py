@@ -5,6 +5,7 @@ import json
 from inspect import signature
 from typing import get_type_hints
 
+import attrs
 import numpy as np
 import pytest
 
@@ -15,7 +16,9 @@ from netdissect.compare.comparison_page import ComparisonKeywords
 from netdissect.compare.comparison_plot import plot_networks
 from netdissect.compare.matching import Matching
 from netdissect.results import read_table, write_table
+from netdissect.results.description import BasisDescription, LayerDescription
 from tests.compare.results import CONCEPTS, result_with
+from tests.results.flat import with_description
 from tests.shared import SHARED, needs_shared
 
 REFERENCE = SHARED / "reference" / "netdissect"
@@ -143,7 +146,7 @@ def test_a_run_on_the_published_broden_is_among_the_papers(places, objects, tmp_
     names = ("object", "part", "scene", "material", "texture", "color")
     concepts = tuple(Concept(number + 1, f"c{number}", names[number % 6]) for number in range(1197))
     broden = result_with("mine", {"c0": 40}, {"c1": 10}, dataset="broden1_224", concepts=concepts)
-    broden.description.data.images = 63_305
+    broden = with_description(broden, data=attrs.evolve(broden.description.data, images=63_305))
     write_table(broden, "conv", tmp_path / "mine.csv")
     for result in (broden, read_table(tmp_path / "mine.csv")):
         comparison = compare_networks([result], published=True)
@@ -238,7 +241,10 @@ def test_alignments_say_what_speaks_against_them(places):
     assert notes(quantile=0.1) == ("masks are of other sizes: a quantile of 0.005 before, of 0.1 after",)
     assert notes(dataset="park") == ("measured on other images or labels: street before, park after",)
     turned = result_with("turned", {}, {}, {}, {})
-    turned.description.layers["conv"] = {"basis": {"kind": "components", "layer": "conv"}}
+    words = "in the basis of its principal components"
+    basis = BasisDescription(layer="conv", kind="components", words=words)
+    layers = {"conv": LayerDescription(type="Conv2d", shape=(4, 1, 1), layout="nuhw", basis=basis)}
+    turned = with_description(turned, layers=layers)
     (alignment,) = align_results([places, turned])
     assert alignment.notes == (
         "units are other directions: channels before, in the basis of its principal components after",

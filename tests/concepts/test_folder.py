@@ -336,18 +336,20 @@ def test_a_run_stops_at_a_bad_file_or_skips_and_counts_it(tmp_path):
         dissect(network, ["maps"], root, **options)
     (root / "images" / "f.jpg").write_bytes((root / "images" / "a.jpg").read_bytes())
     result = dissect(network, ["maps"], root, skip_bad=True, **options)
-    about = result.description.data
-    assert about.images == 3 and len(about.skipped) == 3
-    assert ["b.jpg" in about.skipped[0], "d.png" in about.skipped[1], "f.jpg" in about.skipped[2]] == [True] * 3
+    described = result.description.data
+    assert described.images == 3 and len(described.skipped) == 3
+    assert ["b.jpg" in described.skipped[0], "d.png" in described.skipped[1], "f.jpg" in described.skipped[2]] == [
+        True
+    ] * 3
     assert any("3 of 6 images" in note and "b.jpg" in note for note in result.notes)
     whole = write_folder(tmp_path / "whole", {})
     for stem in "ace":
         (whole / "images" / f"{stem}.jpg").symlink_to(root / "images" / f"{stem}.jpg")
         (whole / "labels" / f"{stem}.png").symlink_to(root / "labels" / f"{stem}.png")
     alone = dissect(network, ["maps"], whole, **options)
-    assert result["maps"].intersection.any()
-    assert np.array_equal(alone["maps"].intersection, result["maps"].intersection)
-    assert np.array_equal(alone["maps"].thresholds, result["maps"].thresholds)
+    assert result["maps"].counts.intersection.any()
+    assert np.array_equal(alone["maps"].counts.intersection, result["maps"].counts.intersection)
+    assert np.array_equal(alone["maps"].activations.thresholds, result["maps"].activations.thresholds)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])

@@ -12,6 +12,7 @@ from netdissect.labels import Labels
 from netdissect.types import Concept
 from tests import reference
 from tests.planted import PLAIN, MemoryDataset, Recall
+from tests.results.flat import differing
 from tests.unchecked import unchecked_types
 
 CATEGORIES = ("object", "part", "texture")
@@ -72,12 +73,12 @@ def test_counts_equal_the_reference(case, batch_size):
     with unchecked_types():
         layer = run(activations, MemoryDataset(labels, concepts, shape), quantile, batch_size)
     thresholds, intersection, unit_area, concept_area, iou = reference.dissect(activations, labels, concepts, quantile)
-    assert layer.thresholds.tolist() == thresholds
-    assert layer.concept_area.tolist() == [concept_area[c.number] for c in concepts]
+    assert layer.activations.thresholds.tolist() == thresholds
+    assert layer.counts.concept_area.tolist() == [concept_area[c.number] for c in concepts]
     for unit in range(activations.shape[1]):
-        assert layer.intersection[unit].tolist() == [intersection[unit, c.number] for c in concepts]
-        assert layer.unit_area[unit].tolist() == [unit_area[unit, category] for category in layer.categories]
-        assert layer.iou[unit].tolist() == [iou[unit, c.number] for c in concepts]
+        assert layer.counts.intersection[unit].tolist() == [intersection[unit, c.number] for c in concepts]
+        assert layer.counts.unit_area[unit].tolist() == [unit_area[unit, category] for category in layer.categories]
+        assert layer.scores[unit].tolist() == [iou[unit, c.number] for c in concepts]
 
 
 @settings(max_examples=30, deadline=None)
@@ -120,8 +121,7 @@ def test_same_counts_for_any_batch_size_and_threads(batch_size, threads):
         layer = run(activations, data, 0.005, batch_size=batch_size)
     finally:
         torch.set_num_threads(before)
-    for name in ("thresholds", "intersection", "unit_area", "concept_area", "top_image", "top_maps", "histogram"):
-        assert np.array_equal(getattr(layer, name), getattr(expected, name)), name
+    assert differing(layer, expected) == []
 
 
 def test_one_layer_may_be_given_as_its_name():
@@ -142,8 +142,8 @@ def test_several_layers_in_one_run_equal_one_layer_each():
     both = dissect(Recall(first, second), ["maps", "maps1"], data, **options)
     for layer, activations in (("maps", first), ("maps1", second)):
         alone = run(activations, data, 0.2)
-        assert np.array_equal(both[layer].intersection, alone.intersection)
-        assert np.array_equal(both[layer].thresholds, alone.thresholds)
+        assert np.array_equal(both[layer].counts.intersection, alone.counts.intersection)
+        assert np.array_equal(both[layer].activations.thresholds, alone.activations.thresholds)
 
 
 def test_categories_choose_labels_and_leave_thresholds_alone():
@@ -153,6 +153,6 @@ def test_categories_choose_labels_and_leave_thresholds_alone():
     labels = [Labels(random.integers(0, 4, (1, 9, 9)).astype(np.int32)) for _ in range(6)]
     data = MemoryDataset(labels, concepts, (9, 9))
     everything, objects = run(activations, data, 0.1), run(activations, data, 0.1, categories=["object"])
-    assert np.array_equal(everything.thresholds, objects.thresholds)
+    assert np.array_equal(everything.activations.thresholds, objects.activations.thresholds)
     assert [c.name for c in objects.concepts] == ["a", "c"]
-    assert np.array_equal(everything.iou[:, [0, 2]], objects.iou)
+    assert np.array_equal(everything.scores[:, [0, 2]], objects.scores)

@@ -18,6 +18,7 @@ from netdissect.networks.running import StopForward, forward
 from netdissect.networks.sources import Source
 from netdissect.types import Concept, NetdissectError
 from tests.planted import PLAIN, MemoryDataset, Recall, Runs
+from tests.results.flat import differing
 
 CONCEPTS = (Concept(1, "a", "object"), Concept(2, "b", "part"))
 OPTIONS = {"size": PLAIN.size, "mean": PLAIN.mean, "std": PLAIN.std, "quantile": 0.2, "progress": False}
@@ -57,8 +58,7 @@ def hooks(model):
 
 
 def same(one, other):
-    names = ("thresholds", "intersection", "unit_area", "concept_area", "top_image", "top_activation", "top_maps")
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+    return not differing(one, other)
 
 
 class Changes(nn.Module):
@@ -149,7 +149,7 @@ def test_counts_do_not_depend_on_the_next_module(in_place, apart):
     for follower in (in_place, apart):
         model = nn.Sequential(OrderedDict(conv=conv, follower=follower, last=nn.Conv2d(6, 2, 1)))
         results.append(dissect(model, ["conv"], Noise(), batch_size=4, **OPTIONS)["conv"])
-    assert results[0].intersection.any() and (results[0].top_maps < 0).any()
+    assert results[0].counts.intersection.any() and (results[0].top.maps < 0).any()
     assert same(*results)
 
 
@@ -357,7 +357,7 @@ def test_a_network_that_takes_no_channels_last_images():
     model = Flattens()
     with pytest.raises(RuntimeError, match="view"):
         model(torch.zeros(2, 3, 8, 8).contiguous(memory_format=torch.channels_last))
-    thresholds = dissect(model, ["maps"], memory(), **OPTIONS)["maps"].thresholds
+    thresholds = dissect(model, ["maps"], memory(), **OPTIONS)["maps"].activations.thresholds
     assert np.isfinite(thresholds).all() and thresholds.shape == (2,)
 
 
@@ -457,8 +457,8 @@ def test_other_precisions_give_the_same_counts(dtype, shape):
     activations = np.random.default_rng(4).standard_normal(shape).astype(np.float16)
     expected = dissect(Recall(activations.astype(np.float32)), ["maps"], memory(), **OPTIONS)["maps"]
     result = dissect(Recall(activations.astype(dtype)), ["maps"], memory(), **OPTIONS)["maps"]
-    assert expected.intersection.any() and same(result, expected)
-    assert result.thresholds.dtype == np.float32
+    assert expected.counts.intersection.any() and same(result, expected)
+    assert result.activations.thresholds.dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -469,7 +469,7 @@ def test_networks_of_other_precisions_are_given_images_of_theirs(dtype):
     model = nn.Sequential(OrderedDict(look=Changes(lambda x: given.append(x.dtype)), maps=conv)).to(dtype)
     result = dissect(model, ["maps"], memory(), **OPTIONS)["maps"]
     assert set(given) == {dtype} and conv.weight.dtype == dtype
-    assert result.top_maps.dtype == np.float32 and result.intersection.any()
+    assert result.top.maps.dtype == np.float32 and result.counts.intersection.any()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -121,7 +121,7 @@ def test_through_dissect():
             result = dissect(model, "0", Pictures(images), quantile=0.3, progress=False, **options)
             settings = result.description.settings
             assert (settings.channels, settings.value_range) == (channels, value_range)
-            thresholds[channels, value_range] = result["0"].thresholds
+            thresholds[channels, value_range] = result["0"].activations.thresholds
     rgb = thresholds["rgb", 255]
     pixels = np.stack([np.array(image.convert("RGB")) for image in images]).reshape(-1, 3)
     rank = int(0.3 * len(pixels))

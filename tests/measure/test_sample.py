@@ -65,8 +65,8 @@ def test_a_run_has_the_peaks_of_its_sample_by_the_names_of_the_images(data, maps
     expected = [index for index in range(IMAGES) if index != 7]
     for layer, units in (("maps", 6), ("maps1", 2)):
         for result in (layers[layer], Result.load(tmp_path / "run")[layer]):
-            assert result.sample == tuple(f"image {index}" for index in expected)
-            assert np.array_equal(result.peaks, maps[expected, :units].max(axis=(2, 3)))
+            assert result.sample.image_names == tuple(f"image {index}" for index in expected)
+            assert np.array_equal(result.sample.peaks, maps[expected, :units].max(axis=(2, 3)))
 
 
 def test_runs_of_a_limit_share_images_with_the_whole():

@@ -11,7 +11,6 @@ import torch
 
 from netdissect import dissect
 from netdissect.concepts import Scenes
-from netdissect.engine.field import Field
 from netdissect.networks import layers
 from netdissect.networks.load import load_model
 
@@ -247,25 +246,24 @@ def test_layers_are_those_asked_for(spec, result):
 
 
 def test_what_is_told_of_layers(spec, result):
-    for name, layer in result.description.layers.items():
-        told = layer.to_plain()
-        field = told["field"] and tuple(Field.from_plain(told["field"]).summary().values())
-        assert (name, Told(tuple(told["shape"]), told["layout"], field, len(told["tokens_left_out"]))) == (
+    for name, told in result.description.layers.items():
+        field = told.field and tuple(told.field.summary().values())
+        assert (name, Told(told.shape, told.layout, field, len(told.tokens_left_out))) == (
             name,
             ARCHITECTURES[spec].layers[name],
         )
-        assert told["align"] == ("stretch" if field is None else "receptive")
-        assert (told["no_field"] == "") == (field is not None)
+        assert told.align == ("stretch" if field is None else "receptive")
+        assert (told.no_field == "") == (field is not None)
 
 
 def test_shapes_of_the_result(spec, result):
     concepts = len(Scenes(1).concepts)
     for name, layer in result.layers.items():
         units, height, width = (*ARCHITECTURES[spec].layers[name].shape, 1, 1)[:3]
-        assert layer.thresholds.shape == (units,) and np.isfinite(layer.thresholds).all()
-        assert layer.top_maps.shape == (units, IMAGES, height, width)
-        assert layer.intersection.shape == (units, concepts)
-        assert layer.positions == IMAGES * height * width
+        assert layer.activations.thresholds.shape == (units,) and np.isfinite(layer.activations.thresholds).all()
+        assert layer.top.maps.shape == (units, IMAGES, height, width)
+        assert layer.counts.intersection.shape == (units, concepts)
+        assert layer.activations.positions == IMAGES * height * width
 
 
 def test_the_table_in_the_docs(spec, result):
@@ -276,7 +274,7 @@ def test_the_table_in_the_docs(spec, result):
     ]
     assert rows
     for _, name, *cells in rows:
-        told = result.description.layers[name].to_plain()
-        units, *positions = told["shape"]
-        field = Field.from_plain(told["field"]).summary().values() if told["field"] else [""] * 3
-        assert (name, cells) == (name, [str(units), "x".join(map(str, positions)), told["layout"], *map(str, field)])
+        told = result.description.layers[name]
+        units, *positions = told.shape
+        field = told.field.summary().values() if told.field else [""] * 3
+        assert (name, cells) == (name, [str(units), "x".join(map(str, positions)), told.layout, *map(str, field)])

@@ -64,7 +64,7 @@ def test_files(page, runs):
     assert files - targets == {"index.html", "files.txt", "data.json"}
     assert {*(page / "files.txt").read_text().split()} == files - {"files.txt"}
     assert json.loads((page / "data.json").read_text()) == {"iou": 0.5}
-    shown = {run.images[index].name for run in runs for index in np.unique(run["conv"].top_image[:, :4])}
+    shown = {run.images[index].name for run in runs for index in np.unique(run["conv"].top.image[:, :4])}
     assert 0 < len([name for name in files if name.startswith("images/")]) <= len(shown)
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from netdissect import Concept, NetdissectError, Result, dissect
 from netdissect.labels import Labels
 from tests.planted import PLAIN, MemoryDataset, Recall
+from tests.results.flat import arrays_of
 from tests.unchecked import unchecked_types
 
 OPTIONS = {"size": PLAIN.size, "mean": 0.0, "std": 1.0, "progress": False, "quantile": 0.2}
@@ -27,8 +28,10 @@ def maps_of(count, units=4, seed=1):
 
 
 def same_counts(one, other):
-    names = ("thresholds", "intersection", "unit_area", "concept_area", "histogram", "top_image")
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+    names = {"counts": ("intersection", "unit_area", "concept_area"), "activations": ("thresholds", "histogram")}
+    names["top"] = ("image",)
+    arrays, others = arrays_of(one), arrays_of(other)
+    return all(np.array_equal(arrays[part, name], others[part, name]) for part in names for name in names[part])
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ def test_numbers_of_any_type(tmp_path, as_users_run_it):
         "categories": "object",
     }
     result = dissect(Recall(maps), "maps", data, progress=False, **numpy)
-    assert np.array_equal(result["maps"].thresholds, plain["maps"].thresholds)
+    assert np.array_equal(result["maps"].activations.thresholds, plain["maps"].activations.thresholds)
     assert [concept.name for concept in result["maps"].concepts] == ["one"]
     json.loads((result.save(tmp_path / "run") / "run.json").read_text())
 
@@ -179,7 +182,7 @@ def test_label_maps_of_any_whole_numbers(kind, as_users_run_it):
     plain = dissect(Recall(maps), "maps", Flawed(), **OPTIONS)["maps"]
     other = dissect(Recall(maps), "maps", Flawed(maps=np.ones((1, 9, 9), kind)), **OPTIONS)["maps"]
     assert same_counts(plain, other)
-    assert plain.concept_area.tolist() == [3 * 81, 0]
+    assert plain.counts.concept_area.tolist() == [3 * 81, 0]
 
 
 def test_what_a_dataset_lacks_is_named_before_any_work(as_users_run_it):
@@ -218,8 +221,13 @@ def test_counts_do_not_depend_on_the_scale_of_activations(scale):
     maps, data = maps_of(6), MemoryDataset(labels_of(6), CONCEPTS, (9, 9))
     plain = dissect(Recall(maps), "maps", data, **OPTIONS)["maps"]
     scaled = dissect(Recall(maps * np.float32(2.0 ** np.round(np.log2(scale)))), "maps", data, **OPTIONS)["maps"]
-    for name in ("intersection", "unit_area", "histogram", "top_image"):
-        assert np.array_equal(getattr(scaled, name), getattr(plain, name)), name
+    scaled_arrays, arrays = arrays_of(scaled), arrays_of(plain)
+    for name in (
+        *(("counts", name) for name in ("intersection", "unit_area")),
+        ("activations", "histogram"),
+        ("top", "image"),
+    ):
+        assert np.array_equal(scaled_arrays[name], arrays[name]), name
 
 
 def test_activations_whose_differences_overflow_are_refused():

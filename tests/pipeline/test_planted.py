@@ -46,7 +46,7 @@ def test_every_planted_unit_gets_its_concept():
         # Units that fire on less than the quantile have the threshold 0, so that their masks are all of their concept.
         layer = dissect(TruthNetwork(scenes), ["units"], scenes, quantile=0.5, **PLAIN)["units"]
     labels = layer.units[layer.units["is_label"]].set_index("unit")
-    assert (layer.concept_area > 0).all()
+    assert (layer.counts.concept_area > 0).all()
     named = list(zip(labels["concept"], labels["category"], labels["iou"], strict=True))
     assert named == [(concept.name, concept.category, 1.0) for concept in scenes.concepts]
     summary = layer.summary()
@@ -81,8 +81,8 @@ def test_a_unit_that_never_fires_and_one_that_saturates_get_no_name_and_say_so()
         network[0].bias.copy_(torch.tensor([-1.0, -100.0]))  # the second is 6 but where it is dark
     result = dissect(network, ["1"], Scenes(20, size=SIZE), **PLAIN)
     layer = result["1"]
-    assert layer.thresholds.tolist() == [0.0, 6.0]
-    assert layer.unit_area.sum() == layer.intersection.sum() == 0
+    assert layer.activations.thresholds.tolist() == [0.0, 6.0]
+    assert layer.counts.unit_area.sum() == layer.counts.intersection.sum() == 0
     assert layer.units["concept"].isna().all()
     assert not layer.units["is_label"].any()
     assert not layer.units["is_detector"].any()

@@ -75,18 +75,18 @@ def test_units_of_tokens_get_the_colors_that_they_copy(grid, network):
     data = Blocks(grid)
     size = (grid[0] * PATCH, grid[1] * PATCH)
     result = dissect(Transformer(**network), "norm", data, size=size, **OPTIONS)
-    told = result.description.layers["norm"].to_plain()
+    told = result.description.layers["norm"]
     extra = network.get("extra", 1)
     count = grid[0] * grid[1]
     left_out = list(range(count, count + extra)) if network.get("at_end") else list(range(extra))
-    assert (told["layout"], told["shape"], told["tokens_left_out"]) == ("ntu", [4, *grid], left_out)
-    assert told["align"] == "stretch" and told["field"] is None
+    assert (told.layout, told.shape, told.tokens_left_out) == ("ntu", (4, *grid), tuple(left_out))
+    assert told.align == "stretch" and told.field is None
     assert any("norm are stretched over the image" in note and "attention" in note for note in result.notes)
     layer = result["norm"]
-    assert layer.top_maps.shape[2:] == grid
+    assert layer.top.maps.shape[2:] == grid
     labels = layer.labels.set_index("unit")
     assert labels["concept"].sort_index().tolist() == list(COLORS)
-    assert (layer.iou.diagonal() > 4 * (layer.iou - np.diag(layer.iou.diagonal())).max(axis=1)).all()
+    assert (layer.scores.diagonal() > 4 * (layer.scores - np.diag(layer.scores.diagonal())).max(axis=1)).all()
 
 
 def test_tokens_before_any_attention_have_the_field_of_their_patch():
@@ -108,16 +108,16 @@ def test_heads_are_what_is_projected():
     with torch.no_grad():
         model.attention.out_proj.weight.copy_(torch.eye(4))
     expected = dissect(model, "attention[0]", data, size=(24, 32), **OPTIONS)["attention[0]"]
-    assert np.array_equal(heads.thresholds, expected.thresholds)
-    assert np.array_equal(heads.intersection, expected.intersection)
-    assert heads.thresholds.any()
+    assert np.array_equal(heads.activations.thresholds, expected.activations.thresholds)
+    assert np.array_equal(heads.counts.intersection, expected.counts.intersection)
+    assert heads.activations.thresholds.any()
 
 
 def test_what_a_module_is_given():
     data = Blocks((3, 4))
     given = dissect(Transformer(), "norm@input", data, size=(24, 32), **OPTIONS)["norm@input"]
     returned = dissect(Transformer(), "norm", data, size=(24, 32), **OPTIONS)["norm"]
-    assert np.array_equal(given.intersection, returned.intersection)
+    assert np.array_equal(given.counts.intersection, returned.counts.intersection)
 
 
 class Sequence(nn.Module):

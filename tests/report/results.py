@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from netdissect import Concept, LayerResult, Result, dissect
+from netdissect import Concept, Result, dissect
 from netdissect.labels import Labels
-from netdissect.results import ShownImage, Visualization
+from netdissect.results import ShownImage, Visualization, parts
+from netdissect.results.description import DataDescription, LayerDescription, NetworkDescription, RunDescription
+from netdissect.settings import Settings
 from tests.planted import PLAIN, MemoryDataset, Recall
+from tests.results.flat import layer_from
 
 HOSTILE = "<script>document.title='hacked'</script>\"'&amp;{{ 7 * 7 }}"
 LONG = "a very long name " * 12
@@ -58,7 +61,7 @@ def tiny_result():
         Visualization(0, "top", LONG, "no. 2", 7.0, jpeg_of("blue"), RIGHT_TO_LEFT),
         Visualization(0, "inceptionism", "", LONG, 9.0, jpeg_of("green", (40, 300))),
     )
-    layers = {**result.layers, "maps": replace(result["maps"], visualizations=pictures)}
+    layers = {**result.layers, "maps": replace(result["maps"], pictures=parts.Pictures(pictures))}
     return replace(result, layers=layers)
 
 
@@ -74,7 +77,7 @@ def random_layer(units, *, layer="conv", seed=0, categories=3, images=40, top=6)
     thresholds = np.full(units, 0.8, dtype=np.float32)
     high = np.full(units, 1.0, dtype=np.float32)
     intersection[-1], high[-1] = 0, 0.8
-    return LayerResult(
+    return layer_from(
         layer=layer,
         concepts=concepts,
         quantile=0.1,
@@ -104,22 +107,16 @@ def jpeg_of(color, size=(60, 40)):
 def result_of(*layers, name="random", data="memory", examples=(), images=40):
     """A run of these layers, on images of 60x40 pixels."""
     shown = {index: ShownImage(f"picture {index}.jpg", jpeg_of((index % 256, 90, 200))) for index in range(images)}
-    told = {"type": "Conv2d", "layout": "nuhw", "tokens_left_out": [], "align": "stretch", "field": None}
-    about = {
-        "model": {"name": "net.py:build", "weights": None},
-        "data": {"name": data, "fingerprint": data, "images": images, "label_shape": [10, 15]},
-        "options": {
-            "size": [40, 60],
-            "quantile": 0.1,
-            "iou_threshold": 0.04,
-            "align": "stretch",
-            "channels": "rgb",
-            "value_range": 1,
-            "categories": None,
-        },
-        "layers": {
-            layer.layer: told | {"shape": list(layer.top_maps.shape[:1] + layer.top_maps.shape[2:])} for layer in layers
-        },
-        "notes": [],
+    layer_descriptions = {
+        layer.layer: LayerDescription(
+            type="Conv2d", layout="nuhw", shape=layer.top.maps.shape[:1] + layer.top.maps.shape[2:]
+        )
+        for layer in layers
     }
-    return Result(name, {layer.layer: layer for layer in layers}, shown, about, tuple(examples))
+    description = RunDescription(
+        network=NetworkDescription(name="net.py:build"),
+        data=DataDescription(name=data, fingerprint=data, images=images, label_shape=[10, 15]),
+        layers=layer_descriptions,
+        settings=Settings(size=[40, 60], quantile=0.1, align="stretch", channels="rgb", value_range=1),
+    )
+    return Result(name, {layer.layer: layer for layer in layers}, shown, description, tuple(examples))

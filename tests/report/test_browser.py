@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from netdissect import write_report
 from netdissect.engine.alignment import STRETCH
 from netdissect.engine.mask import unit_masks
+from netdissect.results.criteria import CRITERIA
+from netdissect.results.statistics import STATISTICS
 from tests.report.accessibility import barriers
-from tests.report.results import CONCEPTS, HOSTILE, LONG, RIGHT_TO_LEFT
+from tests.report.results import CONCEPTS, HOSTILE, LONG, RIGHT_TO_LEFT, random_layer, result_of
+from tests.results.choices import Dice, Precision
+from tests.unchecked import unchecked_types
 
 
 def cards(page):
@@ -95,9 +100,9 @@ def test_masks_are_those_of_the_engine(visit, two_runs, two_runs_report):
                 told.push((await unitDetails(1, unit, 32)).shots.map((shot) => litRuns(shot.mask)));
             return told;
         }""")
-    maps = torch.from_numpy(layer.top_maps)
+    maps = torch.from_numpy(layer.top.maps)
     for unit in range(50):
-        levels = torch.full((6,), float(layer.thresholds[unit]))
+        levels = torch.full((6,), float(layer.activations.thresholds[unit]))
         masks = unit_masks(maps[unit], levels, (10, 15), STRETCH).numpy()
         for rank in range(6):
             drawn = np.zeros(150, dtype=bool)
@@ -260,10 +265,12 @@ def test_a_units_own_view(visit, two_runs, two_runs_report):
         best = []
         for category in layer.categories:
             columns = [n for n, concept in enumerate(layer.concepts) if concept.category == category]
-            order = sorted(columns, key=lambda column: -layer.iou[first, column])[:5]
-            best += [(layer.concepts[n].name, f"{layer.iou[first, n]:.3f}") for n in order if layer.iou[first, n] > 0]
+            order = sorted(columns, key=lambda column: -layer.scores[first, column])[:5]
+            best += [
+                (layer.concepts[n].name, f"{layer.scores[first, n]:.3f}") for n in order if layer.scores[first, n] > 0
+            ]
         assert told == best
-        peak = np.unravel_index(layer.top_maps[first, 0].argmax(), (5, 7))
+        peak = np.unravel_index(layer.top.maps[first, 0].argmax(), (5, 7))
         assert f"at {peak[0]}, {peak[1]}" in page.locator(f"{dialog} figcaption").first.inner_text()
         place = page.locator(f"{dialog} .peak").first.get_attribute("style")
         top, left = (float(number) for number in re.findall(r"[\d.]+", place))
@@ -491,7 +498,7 @@ def test_the_list_of_concepts(visit, two_runs, two_runs_report):
         assert len(names()) == 15
         page.get_by_role("button", name="Label pixels").click()
         area = dict(
-            zip((c.name for c in two_runs[0]["early"].concepts), two_runs[0]["early"].concept_area, strict=True)
+            zip((c.name for c in two_runs[0]["early"].concepts), two_runs[0]["early"].counts.concept_area, strict=True)
         )
         assert names() == sorted(names(), key=lambda name: -area[name])
         page.get_by_role("button", name="Label pixels").click()
@@ -606,3 +613,23 @@ def test_accessibility(visit, tiny_report, two_runs_report, scheme):
         with visit(folder, address, color_scheme=scheme) as page:
             page.wait_for_selector(there)
             assert barriers(page) == [], address
+
+
+def test_another_criterion_and_a_statistic_of_ones_own(visit, tmp_path):
+    """The page counts by the criterion's scores, names them by its title, and lists the statistic of a label."""
+    with CRITERIA.registered("dice", Dice), STATISTICS.registered("precision", Precision):
+        layer = dataclasses.replace(random_layer(30, seed=1), criterion="dice", iou_threshold=0.1)
+        with unchecked_types():
+            report = write_report(result_of(layer), tmp_path / "report").parent
+        cuts = [None, 0.0, *layer.labels["dice"].iloc[[3, -1]], 0.3]
+        first = layer.labels.iloc[0]
+        with visit(report) as page:
+            for cut in cuts:
+                page.evaluate("cut => go({ cut: cut ?? '' })", cut)
+                assert shown_counts(page) == expected_counts(layer, layer.iou_threshold if cut is None else cut)
+            assert f"Dice {first['dice']:.3f}" in page.locator(".card").first.inner_text()
+            page.locator(".card .number").first.click()
+            page.wait_for_selector("dialog .shot")
+            told = page.locator("dialog .statistics").inner_text().split("\n")
+            assert [told[0], float(told[1])] == ["precision", pytest.approx(first["precision"], rel=1e-3)]
+            assert "IoU" not in page.locator("body").inner_text()

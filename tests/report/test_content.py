@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -13,12 +14,14 @@ from pycocotools import mask as coco
 from netdissect import Concept, NetdissectError
 from netdissect.engine.alignment import STRETCH, Alignment, Anchored
 from netdissect.engine.encoding import encode_masks
+from netdissect.engine.field import Field
 from netdissect.engine.mask import unit_masks
 from netdissect.report.content import ReportContent
 from netdissect.report.names import Names, concept_page
 from netdissect.results import ConceptExample
 from tests.report.golden import FOLDER, as_text, golden_data
 from tests.report.results import HOSTILE, LONG, RIGHT_TO_LEFT, random_layer, result_of
+from tests.results.flat import changed, with_description
 from tests.unchecked import unchecked_types
 
 #: COCO's decoder still makes arrays as numpy 1 did.
@@ -78,7 +81,7 @@ def test_tables_are_the_results(two_runs):
     layers = [layer for result in two_runs for layer in result.layers.values()]
     for table, layer in zip(front["layers"], layers, strict=True):
         units = layer.units
-        assert np.array(table["iou"]).ravel().tolist() == units["iou"].tolist()  # to the last digit
+        assert np.array(table["score"]).ravel().tolist() == units["iou"].tolist()  # to the last digit
         names = [None if at < 0 else front["concepts"][at]["name"] for at in np.array(table["concept"]).ravel()]
         assert names == [
             None if concept is None else concept
@@ -102,8 +105,8 @@ def test_units_shots(align):
         "step": [6.0, 9.0],
     }
     result = result_of(layer)
-    told = result.description.layers["conv"]
-    told.update(align=align, field=field)
+    described = attrs.evolve(result.description.layers["conv"], align=align, field=Field.from_plain(field))
+    result = with_description(result, layers={"conv": described})
     with unchecked_types():
         units = chunks_of(ReportContent([result]))[0]
     where = (
@@ -112,13 +115,16 @@ def test_units_shots(align):
         else Alignment(Anchored(tuple(field["rows"]), 40), Anchored(tuple(field["columns"]), 60))
     )
     for unit, data in enumerate(units):
-        maps, level = torch.from_numpy(layer.top_maps[unit]), torch.full((6,), float(layer.thresholds[unit]))
+        maps, level = (
+            torch.from_numpy(layer.top.maps[unit]),
+            torch.full((6,), float(layer.activations.thresholds[unit])),
+        )
         masks = unit_masks(maps, level, (10, 15), where).numpy()
         for rank, shot in enumerate(data["shots"]):
             assert (decoded(shot["mask"], (10, 15)) == masks[rank]).all()
             assert shot["lit"] == pytest.approx(masks[rank].mean(), rel=1e-3)
-            assert shot["name"] == f"picture {layer.top_image[unit, rank]}.jpg"
-            row, column = np.unravel_index(layer.top_maps[unit, rank].argmax(), (5, 7))
+            assert shot["name"] == f"picture {layer.top.image[unit, rank]}.jpg"
+            row, column = np.unravel_index(layer.top.maps[unit, rank].argmax(), (5, 7))
             assert shot["position"] == [row, column]
             peak = ((row + 0.5) / 5, (column + 0.5) / 7)
             if align == "receptive":
@@ -133,14 +139,16 @@ def test_concepts_a_unit_overlaps_most():
     for unit, data in enumerate(chunks_of(pages)[0]):
         for category, told in zip(layer.categories, data["best"], strict=True):
             own = [
-                n for n, concept in enumerate(layer.concepts) if concept.category == category and layer.iou[unit, n] > 0
+                n
+                for n, concept in enumerate(layer.concepts)
+                if concept.category == category and layer.scores[unit, n] > 0
             ]
-            wanted = sorted(own, key=lambda n: -layer.iou[unit, n])
+            wanted = sorted(own, key=lambda n: -layer.scores[unit, n])
             assert [pages.names.concepts[place].name for place, _, _ in told] == [names[n] for n in wanted]
-            assert [iou for _, iou, _ in told] == pytest.approx([layer.iou[unit, n] for n in wanted], rel=1e-3)
+            assert [iou for _, iou, _ in told] == pytest.approx([layer.scores[unit, n] for n in wanted], rel=1e-3)
         activations = data["activations"]
-        filled = np.flatnonzero(layer.histogram[unit])
-        assert activations["counts"] == layer.histogram[unit, filled[0] : filled[-1] + 1].tolist()
+        filled = np.flatnonzero(layer.activations.histogram[unit])
+        assert activations["counts"] == layer.activations.histogram[unit, filled[0] : filled[-1] + 1].tolist()
         assert activations["start"] == filled[0] / 32
 
 
@@ -158,12 +166,12 @@ def test_pages_of_concepts(two_runs):
         shown = [row["unit"] for row in of_layer["units"]]
         assert set(detectors["unit"]) <= set(shown) <= set(rows["unit"])
         assert len(shown) == max(len(detectors), min(6, len(rows)))
-        assert [row["iou"] for row in of_layer["units"]] == sorted(
-            (row["iou"] for row in of_layer["units"]), reverse=True
+        assert [row["score"] for row in of_layer["units"]] == sorted(
+            (row["score"] for row in of_layer["units"]), reverse=True
         )
         (data,) = page["data"]  # both runs are of one dataset
         place = next(n for n, concept in enumerate(two_runs[0]["early"].concepts) if concept.name == page["name"])
-        assert data["pixels"] == two_runs[0]["early"].concept_area[place]
+        assert data["pixels"] == two_runs[0]["early"].counts.concept_area[place]
         assert data["share"] == data["pixels"] / (40 * 10 * 15)
 
 
@@ -175,8 +183,8 @@ def test_runs_of_other_data_share_concepts_by_name():
         Concept(5, "car", "part"),
         Concept(6, "red", "color"),
     )
-    first = dataclasses.replace(random_layer(5, categories=1), concepts=street, **counts_for(5, street))
-    second = dataclasses.replace(random_layer(7, categories=1), concepts=home, **counts_for(7, home))
+    first = changed(random_layer(5, categories=1), concepts=street, **counts_for(5, street))
+    second = changed(random_layer(7, categories=1), concepts=home, **counts_for(7, home))
     results = [result_of(first, data="street"), result_of(second, data="home")]
     names = Names(results)
     told = [(concept.category, concept.name) for concept in names.concepts]
@@ -199,9 +207,10 @@ def test_every_dataset_is_told_of_once():
     """Also where the first run counts other categories, or has label maps of another size."""
     layer = random_layer(5, categories=3)
     objects = tuple(concept for concept in layer.concepts if concept.category == "object")
-    first = dataclasses.replace(random_layer(5, categories=1), concepts=objects, **counts_for(5, objects))
+    first = changed(random_layer(5, categories=1), concepts=objects, **counts_for(5, objects))
     results = [result_of(first), result_of(layer), result_of(layer)]
-    results[2].about["data"]["label_shape"] = [20, 30]
+    data = attrs.evolve(results[2].description.data, label_shape=[20, 30])
+    results[2] = with_description(results[2], data=data)
     pages = ReportContent(results)
     for page in pages.concepts(list(pages.images.stored())):
         assert [data["shape"] for data in page["data"]] == [[10, 15], [20, 30]]

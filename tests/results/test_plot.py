@@ -9,6 +9,7 @@ import pytest
 from netdissect import Concept
 from netdissect.results import category_colors
 from tests.report.results import random_layer, result_of
+from tests.results.flat import changed
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +71,7 @@ def test_no_more_bars_than_can_be_read():
     large = random_layer(800, categories=1)
     changes = {"concepts": concepts, "intersection": intersection, "unit_area": area}
     counts = {name: np.full(400, 60) for name in ("concept_area", "concept_images")}
-    ax = dataclasses.replace(large, **changes, **counts).plot()
+    ax = changed(large, **changes, **counts).plot()
     assert len(ax.patches) == 150
     assert min(patch.get_height() for patch in ax.patches) == 2
     assert ax.get_xlabel() == "and 250 more concepts, of fewer detectors"
@@ -87,8 +88,8 @@ def test_hostile_names():
     layer = random_layer(40, categories=2)
     names = ["$\\frac{", "_hidden", "<b>", "x" * 300, "\\$", "תת", "$x$", "%s", "{}", "a"]
     concepts = [Concept(n + 1, names[n], ["_odd$", "texture"][n % 2]) for n in range(10)]
-    changed = dataclasses.replace(layer, layer="$", concepts=tuple(concepts), iou_threshold=0.0)
-    ax = changed.plot()
+    hostile = changed(layer, layer="$", concepts=tuple(concepts), iou_threshold=0.0)
+    ax = hostile.plot()
     ax.figure.canvas.draw()
     assert len(ax.get_legend().get_texts()) == 2
     assert "x" * 300 not in {text.get_text() for text in ax.get_xticklabels()}

@@ -10,9 +10,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netdissect import Concept, LayerResult, NetdissectError, Result
-from netdissect.results import ConceptExample, ShownImage, check_free
-from netdissect.results.layer import UNIT_COLUMNS
+from netdissect import Concept, NetdissectError, Result
+from netdissect.results import ConceptExample, ShownImage, UnknownLayerError, check_free
+from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
+from tests.results.flat import PARTS, layer_from
+
+UNIT_COLUMNS = (
+    "unit",
+    "category",
+    "concept",
+    "iou",
+    "iou_ceiling",
+    "intersection",
+    "unit_area",
+    "concept_area",
+    "threshold",
+    "is_label",
+    "is_detector",
+)
+
+#: The files of a layer's parts, and the tables that follow from them.
+FILES = ("units.parquet", "counts.npz", "activations.npz", "top.npz", "top.parquet", "sample.npz")
 
 CONCEPTS = (
     Concept(2, "sky", "object"),
@@ -43,10 +61,23 @@ def layer_result(intersection, unit_area, concept_area, **changes):
         "bin_width": np.full(units, 2, dtype=np.float32),
         "low": np.zeros(units, dtype=np.float32),
         "high": np.full(units, 99, dtype=np.float32),
-        "sample": ("a.jpg", "ü \u202e.jpg", ""),
+        "image_names": ("a.jpg", "ü \u202e.jpg", ""),
         "peaks": np.random.default_rng(1).standard_normal((3, units)).astype(np.float32),
     }
-    return LayerResult(**(fields | changes))
+    return layer_from(**(fields | changes))
+
+
+def assert_same(after, before):
+    """Raises ``AssertionError`` unless both layers hold the same to the last bit."""
+    for field in dataclasses.fields(before):
+        ours, theirs = getattr(after, field.name), getattr(before, field.name)
+        if field.name not in PARTS or theirs is None:
+            assert ours == theirs, field.name
+            continue
+        for part in dataclasses.fields(theirs):
+            found, expected = getattr(ours, part.name), getattr(theirs, part.name)
+            assert np.array_equal(found, expected), part.name
+            assert getattr(found, "dtype", None) == getattr(expected, "dtype", None), part.name
 
 
 @pytest.fixture
@@ -60,21 +91,21 @@ def layer():
 
 
 def result_of(*layers, name="a run"):
-    indices = sorted({int(index) for layer in layers for index in layer.top_image.ravel()})
+    indices = sorted({int(index) for layer in layers for index in layer.top.image.ravel()})
     images = {index: ShownImage(f"picture {index}.jpg", bytes([index])) for index in indices}
-    about = {
-        "model": {"name": "m", "weights": None},
-        "data": {"name": "d", "images": 8, "fingerprint": "f"},
-        "notes": ["one <note>"],
-    }
-    return Result(name, {layer.layer: layer for layer in layers}, images, about)
+    description = RunDescription(
+        network=NetworkDescription(name="m"),
+        data=DataDescription(name="d", images=8, fingerprint="f"),
+        notes=["one <note>"],
+    )
+    return Result(name, {layer.layer: layer for layer in layers}, images, description)
 
 
 def test_iou_and_ceiling(layer):
     assert layer.categories == ("object", "part", "texture")
-    assert layer.iou[0].tolist() == [0 / 180, 5 / 95, 50 / 130, 0 / 110]
-    assert layer.ceiling[0].tolist() == [0.8, 40 / 60, 0.8, 0.1]
-    assert layer.ceiling[3].tolist() == [0, 0, 0, 0]
+    assert layer.scores[0].tolist() == [0 / 180, 5 / 95, 50 / 130, 0 / 110]
+    assert layer.ceilings[0].tolist() == [0.8, 40 / 60, 0.8, 0.1]
+    assert layer.ceilings[3].tolist() == [0, 0, 0, 0]
 
 
 def test_table_of_units(layer):
@@ -139,17 +170,37 @@ def test_rare_concepts_out_of_reach_are_no_reason_for_a_larger_quantile():
     assert "--quantile" not in layer.notes()[0]
 
 
+def test_a_result_is_a_mapping(layer):
+    result = result_of(layer, dataclasses.replace(layer, layer="relu2"))
+    assert (len(result), list(result), "conv" in result, "conv2" in result) == (2, ["conv", "relu2"], True, False)
+    assert list(result.keys()) == ["conv", "relu2"]
+    assert dict(result.items()) == dict(result.layers) and list(result.values()) == list(result.layers.values())
+    assert result["conv"] is layer and result.get("nothing") is None
+    assert result == result and result != dataclasses.replace(result) and len({result}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [("relu", "; did you mean relu2? It has conv, relu2"), ("xyz", ": it has conv, relu2"), ("", ": it has conv")],
+)
+def test_an_unknown_layer(layer, name, rest):
+    result = result_of(layer, dataclasses.replace(layer, layer="relu2"))
+    with pytest.raises(UnknownLayerError) as caught:
+        result[name]
+    assert isinstance(caught.value, KeyError) and isinstance(caught.value, NetdissectError)
+    assert str(caught.value).startswith(f"a run has no layer {name}{rest}")
+
+
 def test_run_survives_disk(layer, tmp_path):
-    other = dataclasses.replace(layer, layer="block.1/odd name", sample=(), peaks=None)
+    other = dataclasses.replace(layer, layer="block.1/odd name", sample=None)
     result = result_of(layer, other)
     out = result.save(tmp_path / "run")
     loaded = Result.load(out)
-    assert (loaded.name, dict(loaded.about), dict(loaded.images)) == (result.name, result.about, result.images)
+    assert (loaded.name, loaded.description, dict(loaded.images)) == (result.name, result.description, result.images)
     assert list(loaded.layers) == ["conv", "block.1/odd name"]
     for name, before in result.layers.items():
         after = loaded[name]
-        for field in dataclasses.fields(LayerResult):
-            assert np.array_equal(getattr(after, field.name), getattr(before, field.name)), field.name
+        assert_same(after, before)
         pd.testing.assert_frame_equal(after.units, before.units)
     assert loaded.summary() == result.summary()
 
@@ -167,11 +218,11 @@ def test_examples_that_are_damaged(layer, tmp_path):
             Result.load(out)
 
 
-@pytest.mark.parametrize("name", ["examples.parquet", "run.json", "images", "Report", "activations"])
+@pytest.mark.parametrize("name", ["examples.parquet", "images.parquet", "run.json", "images", "Report", "activations"])
 def test_layers_called_as_files_of_a_run(layer, tmp_path, name):
     out = result_of(dataclasses.replace(layer, layer=name)).save(tmp_path / "run")
     assert list(Result.load(out).layers) == [name]
-    assert (out / f"0-{name}" / "tally.npz").is_file()
+    assert (out / f"0-{name}" / "counts.npz").is_file()
 
 
 def test_files_of_a_run(layer, tmp_path):
@@ -180,16 +231,17 @@ def test_files_of_a_run(layer, tmp_path):
     assert files == {
         "run.json",
         "examples.parquet",
-        *(f"conv/{name}" for name in ("units.parquet", "tally.npz", "top.parquet", "top.npz", "peaks.npz")),
+        "images.parquet",
+        *(f"conv/{name}" for name in FILES),
         *(f"images/{index}.jpg" for index in range(8)),
     }
     assert tuple(pd.read_parquet(out / "conv" / "units.parquet").columns) == UNIT_COLUMNS
     top = pd.read_parquet(out / "conv" / "top.parquet")
     assert top["image_name"].tolist() == [f"picture {index}.jpg" for index in range(8)]
     for row in top.itertuples():
-        map_ = layer.top_maps[row.unit, row.rank]
+        map_ = layer.top.maps[row.unit, row.rank]
         assert map_[row.row, row.column] == map_.max()
-    assert json.loads((out / "run.json").read_text())["format_version"] == 5
+    assert json.loads((out / "run.json").read_text())["format_version"] == 6
     assert [path.name for path in out.parent.iterdir()] == ["run"]  # nothing is left beside it
 
 
@@ -283,7 +335,7 @@ def test_the_working_directory_itself_can_be_replaced(layer, tmp_path, monkeypat
     assert Result.load(tmp_path / "empty").name == "a run"
 
 
-@pytest.mark.parametrize("file", ["tally.npz", "top.npz", "top.parquet", "peaks.npz"])
+@pytest.mark.parametrize("file", ["counts.npz", "activations.npz", "top.npz", "sample.npz"])
 @pytest.mark.parametrize("keep", [0, 0.5, 0.95])
 def test_truncated_files_are_refused(layer, tmp_path, file, keep):
     path = result_of(layer).save(tmp_path / "run") / "conv" / file
@@ -297,12 +349,18 @@ def test_damaged_runs_are_refused_with_the_file(layer, tmp_path):
     with pytest.raises(NetdissectError, match=r"nowhere: not a run"):
         Result.load(tmp_path / "nowhere")
     out = result_of(layer).save(tmp_path / "run")
-    (out / "conv" / "tally.npz").write_bytes(b"not a zip file")
+    counts = (out / "conv" / "counts.npz").read_bytes()
+    (out / "conv" / "counts.npz").write_bytes(b"not a zip file")
     with pytest.raises(NetdissectError, match="run: the run is damaged"):
         Result.load(out)
     description = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(description | {"format_version": 99}))
     with pytest.raises(NetdissectError, match="format version 99"):
+        Result.load(out)
+    damaged = description | {"description": {**description["description"], "settings": {"quantile": 7}}}
+    (out / "conv" / "counts.npz").write_bytes(counts)
+    (out / "run.json").write_text(json.dumps(damaged))
+    with pytest.raises(NetdissectError, match="run: the run is damaged: NetdissectError: a quantile of 7"):
         Result.load(out)
     (out / "run.json").write_text("{")
     with pytest.raises(NetdissectError, match=r"run\.json: cannot be read"):

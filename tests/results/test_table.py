@@ -175,6 +175,21 @@ def test_an_exported_run_read_again(counts, name, tmp_path_factory):
     assert again.quantile == layer.quantile
 
 
+def test_a_table_has_counts_alone_and_nothing_invented(tmp_path):
+    """Also after it was saved as a run: parts that are unknown stay so."""
+    read = read_table(written(tmp_path, f"{HEADER}\n2,object,car,0.25,car,10,10.0,4,0.25\n1,object,,0,,99,7.0,3,0.5\n"))
+    out = read.save(tmp_path / "run")
+    assert sorted(path.name for path in (out / "layer").iterdir()) == ["counts.npz", "units.parquet"]
+    for result in (read, Result.load(out)):
+        layer = result["layer"]
+        assert (layer.activations, layer.top, layer.sample, layer.pictures) == (None,) * 4
+        assert layer.counts.concept_images is None and dict(result.images) == {}
+        assert layer.units["threshold"].isna().all()
+        assert (layer.silent, layer.visualized, result.is_table) == ({}, {}, True)
+        assert result.description.settings is None and result.description.table == "net.csv"
+    assert layer.units.equals(read["layer"].units)
+
+
 def test_tables_of_authors_have_no_more_than_they_need(tmp_path):
     path = written(tmp_path, f"{HEADER}\n2,object,car,0.25,car,10,10.0,4,0.25\n1,object,,0,,99,7.0,3,0.5\n")
     result = read_table(path)

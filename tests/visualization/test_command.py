@@ -67,8 +67,8 @@ def test_dissect_keeps_pictures_of_labelled_units(run, tmp_path):
     assert status == 0, errors
     layer = Result.load(out)["relu4"]
     assert list(layer.visualized) == layer.labels["unit"][layer.labels["is_detector"]].tolist() != []
-    assert {one.method for one in layer.visualizations} == {"top", "deconvnet"}
-    assert len(list((out / "report" / "visualizations" / "0").iterdir())) == len(layer.visualizations)
+    assert {one.method for one in layer.pictures.visualizations} == {"top", "deconvnet"}
+    assert len(list((out / "report" / "visualizations" / "0").iterdir())) == len(layer.pictures.visualizations)
 
 
 @pytest.mark.parametrize(

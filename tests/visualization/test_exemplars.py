@@ -1,13 +1,12 @@
 """Which images a unit is shown with: a literal ranking of all of them."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from netdissect.visualization.exemplars import level_exemplars, named_indices, top_exemplars
 from tests.planted import MemoryDataset
 from tests.report.results import random_layer
+from tests.results.flat import changed
 
 
 def layer_of(peaks, top=3):
@@ -16,7 +15,7 @@ def layer_of(peaks, top=3):
     layer = random_layer(units, images=images, top=top)
     order = np.argsort(-peaks, axis=0, kind="stable")[:top].T
     names = tuple(f"image {index}" for index in range(images))[::-1]
-    return replace(layer, top_image=order, peaks=peaks[::-1].astype(np.float32), sample=names)
+    return changed(layer, top_image=order, peaks=peaks[::-1].astype(np.float32), image_names=names)
 
 
 def names_of(images):
@@ -77,11 +76,11 @@ def test_the_top_is_told_with_its_positions():
     layer = random_layer(4, top=5)
     for unit in range(4):
         exemplars = top_exemplars(layer, unit, 3)
-        assert [exemplar.index for exemplar in exemplars] == layer.top_image[unit, :3].tolist()
-        assert [exemplar.activation for exemplar in exemplars] == layer.top_activation[unit, :3].tolist()
+        assert [exemplar.index for exemplar in exemplars] == layer.top.image[unit, :3].tolist()
+        assert [exemplar.activation for exemplar in exemplars] == layer.top.activation[unit, :3].tolist()
         assert [exemplar.description for exemplar in exemplars] == [f"no. {rank} of all images" for rank in (1, 2, 3)]
         for rank, exemplar in enumerate(exemplars):
-            assert layer.top_maps[unit, rank][exemplar.position] == layer.top_maps[unit, rank].max()
+            assert layer.top.maps[unit, rank][exemplar.position] == layer.top.maps[unit, rank].max()
     assert len(top_exemplars(layer, 0, 99)) == 5
 
 

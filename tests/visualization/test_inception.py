@@ -231,8 +231,8 @@ def test_most_units_of_the_demo_network_rise_above_the_highest_of_the_data():
     model, size = demo_network(), (DEMO_SIZE, DEMO_SIZE)
     with unchecked_types():
         result = dissect(model, "relu4", Scenes(50, size=size), size=DEMO_SIZE, progress=False)
-    preprocess = Preprocess(size, tuple(result.description.settings.mean), tuple(result.description.settings.std))
-    highest = result["relu4"].top_activation[:, 0]
+    preprocess = Preprocess(size, result.description.settings.mean, result.description.settings.std)
+    highest = result["relu4"].top.activation[:, 0]
     units = [unit for unit in range(0, len(highest), 16) if highest[unit] > 0]
     assert len(units) >= 6
     assert raised(model, "relu4", units, preprocess, highest, Excitation(steps=48)) >= 0.75
@@ -245,6 +245,6 @@ def test_most_units_of_a_real_network_rise_above_the_highest_of_the_data():
     with unchecked_types():
         result = dissect(model, "features.14", SHARED / "data/camvid/val", limit=40, progress=False, **options)
     preprocess = Preprocess((224, 224), (0.50196,) * 3, (0.50196,) * 3)
-    highest = result["features.14"].top_activation[:, 0]
+    highest = result["features.14"].top.activation[:, 0]
     units = list(range(0, 160, 40))
     assert raised(model, "features.14", units, preprocess, highest, Excitation(steps=32)) >= 0.75

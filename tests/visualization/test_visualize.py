@@ -75,18 +75,18 @@ def test_every_method_gives_its_pictures_of_every_unit(layer):
     assert list(layer.visualized) == [0, 2]
     red = layer.visualized[0]
     assert [one.method for one in red] == ["top"] * 4 + ["deconvnet"] * 2 + ["backprop"] * 4 + ["inceptionism"]
-    best = [f"image {index}" for index in layer.top_image[0, :2]]
+    best = [f"image {index}" for index in layer.top.image[0, :2]]
     assert best == ["image 59", "image 58"]
     level = ["image 56", "image 55"]  # three of sixty excite it more: 95 %
     assert [one.image_name for one in red] == best + level + 3 * best + [""]
     assert red[0].caption == "no. 1 of all images: 0.2314 at 0, 0"
     assert red[2].caption == "94.92 % of other images excite it less: 0.2196 at 0, 0"  # 56 of 59
-    assert [one.activation for one in red[:2]] == pytest.approx(layer.top_activation[0, :2])
+    assert [one.activation for one in red[:2]] == pytest.approx(layer.top.activation[0, :2])
     assert all(one.caption.startswith("no. 1 of all images") for one in (red[4], red[6], red[8]))
     variants = ["highest"] * 2 + ["along the range"] * 2 + [""] * 2 + ["gradient"] * 2 + ["guided"] * 2 + [""]
     assert [one.variant for one in red] == variants
-    assert red[-1].activation > layer.top_activation[0, 0]
-    assert f"the images' highest is {layer.top_activation[0, 0]:.4g}" in red[-1].caption
+    assert red[-1].activation > layer.top.activation[0, 0]
+    assert f"the images' highest is {layer.top.activation[0, 0]:.4g}" in red[-1].caption
     made = np.asarray(red[-1].picture.convert("RGB"), dtype=float).mean(axis=(0, 1))
     assert made[0] > made[1:].max() + 15
 
@@ -129,11 +129,11 @@ def test_a_saved_run_keeps_the_pictures_and_its_report_shows_them(run, data, tmp
     result = Result.load(run)
     for layer in result.layers.values():
         assert list(layer.visualized) == [0, 1]
-        assert {one.method for one in layer.visualizations} == {*METHODS}
-    front = json.loads((run / "run.json").read_text())["about"]["options"]["visualize"]
+        assert {one.method for one in layer.pictures.visualizations} == {*METHODS}
+    front = json.loads((run / "run.json").read_text())["description"]["looks"]
     assert front["methods"] == list(METHODS) and front["units"] == [0, 1]
     again = Result.load(result.save(tmp_path / "again"))
-    assert again["maps"].visualizations == result["maps"].visualizations
+    assert again["maps"].pictures.visualizations == result["maps"].pictures.visualizations
     report = write_report(result, tmp_path / "report").parent
     unit = json.loads((report / "data/1/0.js").read_text().split(",", 1)[1].rsplit(")", 1)[0])[1]
     variants = [variant for method in unit["visualizations"] for variant in method["variants"]]
@@ -149,11 +149,11 @@ def test_a_saved_run_keeps_the_pictures_and_its_report_shows_them(run, data, tmp
 
 def test_from_a_run_the_same_without_a_pass(run, layer, data, tmp_path):
     found = visualize(Colors(), "maps", LOOKS, data, run=run, out=tmp_path / "page", progress=False)
-    assert found["maps"].visualizations == layer.visualizations
+    assert found["maps"].pictures.visualizations == layer.pictures.visualizations
     assert list(found.layers) == ["maps"]
     told = json.loads((tmp_path / "page" / "data.json").read_text())
     unit = told["units"][0]
-    assert (unit["unit"], unit["label"], unit["highest"]) == (0, "left", float(layer.top_activation[0, 0]))
+    assert (unit["unit"], unit["label"], unit["highest"]) == (0, "left", float(layer.top.activation[0, 0]))
     assert len(unit["pictures"]) == len(list((tmp_path / "page" / "pictures").glob("0-0-*.jpg"))) == 11
     assert unit["made"] == layer.visualized[0][-1].activation
     page = (tmp_path / "page" / "index.html").read_text()
@@ -166,7 +166,7 @@ def test_from_a_run_the_same_without_a_pass(run, layer, data, tmp_path):
 def test_a_run_is_resumed_with_the_same_pictures_alone(run, data):
     again = {"out": run, "resume": True, **OPTIONS}
     looks = VisualizationOptions(units=(0, 1), excitation=QUICK)
-    assert dissect(Colors(), ["maps", "scores"], data, visualize=looks, **again)["maps"].visualizations
+    assert dissect(Colors(), ["maps", "scores"], data, visualize=looks, **again)["maps"].pictures.visualizations
     for others in ("top", ()):
         with pytest.raises(NetdissectError, match="was finished with other pictures of units, or none: --overwrite"):
             dissect(Colors(), ["maps", "scores"], data, visualize=others, **again)
@@ -205,7 +205,7 @@ def test_a_network_that_takes_one_image_at_a_time(data):
             return super().forward(images)
 
     layer = visualize(One(), "maps", LOOKS, data, batch_size=1, **OPTIONS)["maps"]
-    assert {one.method for one in layer.visualizations} == {*METHODS}
+    assert {one.method for one in layer.pictures.visualizations} == {*METHODS}
     with pytest.raises(NetdissectError, match="with gradients: ValueError: one, please"):
         dissect(One(), "maps", data, visualize=LOOKS, batch_size=2, **OPTIONS)
 
@@ -222,7 +222,7 @@ def test_methods_by_their_names_alone(run, data):
     for looks in ("top", ["top"], VisualizationOptions("top"), VisualizationOptions(["top", "top"])):
         layer = visualize(Colors(), "maps", looks, data, run=run, progress=False)["maps"]
         assert list(layer.visualized) == layer.labels["unit"][layer.labels["is_detector"]].tolist()
-        assert {one.method for one in layer.visualizations} == {"top"}
+        assert {one.method for one in layer.pictures.visualizations} == {"top"}
     with pytest.raises(NetdissectError, match="no method is named"):
         visualize(Colors(), "maps", [], data, run=run, progress=False)
     both = VisualizationOptions(["backprop", "top"], variants="guided")
@@ -277,7 +277,7 @@ def test_pictures_that_fail_leave_what_was_dissected(data, tmp_path):
         dissect(model, "maps", data, visualize=looks, out=out, batch_size=20, **OPTIONS)
     passes = model.passes
     result = dissect(model, "maps", data, visualize="top", out=out, resume=True, batch_size=20, **OPTIONS)
-    assert {one.method for one in result["maps"].visualizations} == {"top"}
+    assert {one.method for one in result["maps"].pictures.visualizations} == {"top"}
     assert model.passes <= passes + 1  # that of images along the range
 
 
@@ -293,7 +293,7 @@ def test_a_layer_without_gradients_has_top_images_alone(data):
     with pytest.raises(NetdissectError, match=r"^layer maps cannot be differentiated: [^\n]*$"):
         visualize(model, "maps", VisualizationOptions(units=(1,)), data, **OPTIONS)
     layer = visualize(model, "maps", VisualizationOptions(("top",), (1,)), data, **OPTIONS)["maps"]
-    assert {one.method for one in layer.visualizations} == {"top"}
+    assert {one.method for one in layer.pictures.visualizations} == {"top"}
 
 
 @pytest.mark.parametrize(
@@ -340,9 +340,9 @@ def test_a_run_of_something_else_is_refused(run, data, tmp_path):
 def test_principal_components_are_looked_at_too(data):
     looks = VisualizationOptions(units=(0,), images=1, excitation=QUICK)
     layer = dissect(Colors(), "maps", data, basis="pca", visualize=looks, **OPTIONS)["maps"]
-    assert layer.visualized[0][0].activation == pytest.approx(layer.top_activation[0, 0], rel=1e-4)
+    assert layer.visualized[0][0].activation == pytest.approx(layer.top.activation[0, 0], rel=1e-4)
 
 
 def test_visualize_looks_at_several_methods_by_name(data):
     layer = dissect(Colors(), "maps", data, visualize=["top", "deconvnet"], **OPTIONS)["maps"]
-    assert {one.method for one in layer.visualizations} == {"top", "deconvnet"}
+    assert {one.method for one in layer.pictures.visualizations} == {"top", "deconvnet"}

@@ -2,7 +2,7 @@
 
 The first of two results is called *before*, the second *after*, whether they are of a network and its fine-tuned
 version, of two networks, or a run and a published table. A unit's label is its best concept over all categories. The
-unit is a detector if its IoU with the label exceeds the cut, as in counts by label. Two labels are the same if both
+unit is a detector if its score with the label exceeds the cut, as in counts by label. Two labels are the same if both
 category and name are.
 """
 
@@ -19,6 +19,7 @@ import pandas as pd
 from netdissect.compare.matching import Matching, match_layers
 from netdissect.registry import Registry
 from netdissect.results import LayerResult, Result
+from netdissect.results.criteria import criterion_called
 from netdissect.types import NetdissectError
 
 #: Ways to match units of two layers.
@@ -34,24 +35,21 @@ MATCHINGS = Registry(
 #: before alone, or on neither side.
 BECAME = ("kept", "changed", "gained", "lost", "neither")
 
-#: The columns of a table of pairs.
-PAIR_COLUMNS = (
-    "unit_before",
-    "unit_after",
-    "became",
-    "category_before",
-    "concept_before",
-    "iou_before",
-    "is_detector_before",
-    "category_after",
-    "concept_after",
-    "iou_after",
-    "is_detector_after",
-    "iou_difference",
-    "correlation",
-)
 
-#: The number of pairs in a summary, those whose IoU differs most.
+def pair_columns(score: str) -> tuple[str, ...]:
+    """Return the columns of a table of pairs; ``score`` is the column of scores in tables of units.
+
+    >>> pair_columns("iou")[5:8]
+    ('iou_before', 'is_detector_before', 'category_after')
+    """
+    before, after = (
+        tuple(f"{column}_{side}" for column in ("category", "concept", score, "is_detector"))
+        for side in ("before", "after")
+    )
+    return ("unit_before", "unit_after", "became", *before, *after, f"{score}_difference", "correlation")
+
+
+#: The number of pairs in a summary, those whose score differs most.
 LARGEST = 20
 
 
@@ -59,8 +57,8 @@ LARGEST = 20
 class Alignment:
     """Units of the layer called ``before`` beside units of the layer ``after``, counted at one cut.
 
-    ``match`` is one of ``MATCHINGS``. ``pairs`` has a row per pair of units (``PAIR_COLUMNS``), by unit before. A unit
-    whose mask overlaps no concept has no label, and an IoU of 0. ``iou_difference`` is after less before.
+    ``match`` is one of ``MATCHINGS``. ``pairs`` has a row per pair of units (``pair_columns``), by unit before. A unit
+    whose mask overlaps no concept has no label, and a score of 0. The difference of scores is after less before.
     ``correlation`` is of the maximal responses to ``images`` images, NaN where units are matched by number. Units of a
     wider layer that are left over are ``unmatched_before`` or ``unmatched_after``. ``notes`` are reasons against
     comparing the two layers at all.
@@ -75,6 +73,12 @@ class Alignment:
     unmatched_before: tuple[int, ...] = ()
     unmatched_after: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    criterion: str = "iou"
+
+    @property
+    def score_title(self) -> str:
+        """The score of both layers, in words."""
+        return criterion_called(self.criterion).title
 
     def __repr__(self) -> str:
         return f"<Alignment {self.before} and {self.after}, by {self.match}: {len(self.pairs)} pairs>"
@@ -91,20 +95,21 @@ class Alignment:
         return dict(Counter(zip(self._categories("before"), self._categories("after"), strict=True)))
 
     def departures(self, count: int | None = None) -> pd.DataFrame:
-        """Return the pairs by the difference of their IoU, the largest first; ``count`` of them, or all."""
-        order = (-self.pairs["iou_difference"].abs()).argsort(kind="stable")
+        """Return the pairs by the difference of their score, the largest first; ``count`` of them, or all."""
+        order = (-self.pairs[f"{self.criterion}_difference"].abs()).argsort(kind="stable")
         return self.pairs.iloc[order[:count]].reset_index(drop=True)
 
     def summary(self) -> dict[str, Any]:
         """Return what became of the units, and how far both sides agree, as plain data; None where not defined.
 
         Agreement is the share of pairs with the same label, among pairs with a label on both sides, and among pairs
-        that are detectors on both sides. IoUs are compared over all pairs.
+        that are detectors on both sides. Scores are compared over all pairs.
         """
         pairs = self.pairs
         labelled = pairs["concept_before"].notna() & pairs["concept_after"].notna()
         detectors = pairs["is_detector_before"] & pairs["is_detector_after"]
-        difference, correlation = pairs["iou_difference"], pairs["correlation"]
+        score = self.criterion
+        difference, correlation = pairs[f"{score}_difference"], pairs["correlation"]
         return {
             "before": self.before,
             "after": self.after,
@@ -119,8 +124,8 @@ class Alignment:
                 "labelled_on_both_sides": _agreement(pairs[labelled]),
                 "detectors_on_both_sides": _agreement(pairs[detectors]),
             },
-            "iou": {
-                "correlation": _pearson(pairs["iou_before"].to_numpy(), pairs["iou_after"].to_numpy()),
+            score: {
+                "correlation": _pearson(pairs[f"{score}_before"].to_numpy(), pairs[f"{score}_after"].to_numpy()),
                 "mean_difference": _defined(difference.mean()),
                 "mean_absolute_difference": _defined(difference.abs().mean()),
             },
@@ -152,16 +157,23 @@ def align(
         iou_threshold: the cut at which both layers are counted. None: their own.
 
     Raises:
-        NetdissectError: units that cannot be matched this way; cuts that differ, if none is given.
+        NetdissectError: units that cannot be matched this way; criteria that differ; cuts that differ, if none is
+            given.
     """
     if match not in MATCHINGS:
         raise NetdissectError(f"units are matched by {' or by '.join(MATCHINGS)}, not by {match!r}")
+    if before.criterion != after.criterion:
+        raise NetdissectError(
+            f"units are scored by {before.score_title} before and by {after.score_title} after: scores of two criteria "
+            "cannot be compared"
+        )
+    score = before.score_column
     if iou_threshold is None:
         iou_threshold = before.iou_threshold
         if after.iou_threshold != iou_threshold:
             raise NetdissectError(
-                f"detectors are those above an IoU of {iou_threshold:g} before and {after.iou_threshold:g} after: "
-                "choose one cut for both"
+                f"detectors are those above {criterion_called(score).a_title} of {iou_threshold:g} before and "
+                f"{after.iou_threshold:g} after: choose one cut for both"
             )
     matching: Matching = MATCHINGS[match](before, after)
     sides = [
@@ -170,17 +182,18 @@ def align(
     ]
     pairs = pd.concat(sides, axis=1)
     pairs["became"] = _became(pairs)
-    pairs["iou_difference"] = pairs["iou_after"] - pairs["iou_before"]
+    pairs[f"{score}_difference"] = pairs[f"{score}_after"] - pairs[f"{score}_before"]
     pairs["correlation"] = matching.correlation
     return Alignment(
         before.layer,
         after.layer,
         match,
         iou_threshold,
-        pairs[list(PAIR_COLUMNS)],
+        pairs[list(pair_columns(score))],
         matching.images,
         _left_over(before, matching.before),
         _left_over(after, matching.after),
+        criterion=score,
     )
 
 

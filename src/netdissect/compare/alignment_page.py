@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from netdissect.compare.alignment import LARGEST, PAIR_COLUMNS, Alignment, plain_rows
-from netdissect.compare.alignment_plot import flow_figure, iou_figure
+from netdissect.compare.alignment import LARGEST, Alignment, pair_columns, plain_rows
+from netdissect.compare.alignment_plot import flow_figure, score_figure
 from netdissect.pages.cards import UnitCard
 from netdissect.pages.sections import Cell, Drawing, Gallery, Section, Table
 from netdissect.results import Result
@@ -48,9 +48,9 @@ def alignment_sections(before: Result, after: Result, alignment: Alignment, *, f
                 _flows(alignment, files),
                 Drawing(
                     f"{files}-iou",
-                    "IoU of each unit's label before and after; dashed lines are at the cut",
+                    f"{alignment.score_title} of each unit's label before and after; dashed lines are at the cut",
                     "A point for each pair of units, colored by what became of it.",
-                    iou_figure(alignment, *names),
+                    score_figure(alignment, *names),
                 ),
             ],
             _how_matched(before, after, alignment),
@@ -58,13 +58,18 @@ def alignment_sections(before: Result, after: Result, alignment: Alignment, *, f
         Section(
             f"All pairs of {layers}",
             [
-                _pairs(f"{files}-departures", "The pairs whose IoU differs most", alignment.departures(LARGEST)),
-                _pairs(f"{files}-pairs", "All pairs of units", alignment.pairs),
+                _pairs(
+                    alignment,
+                    f"{files}-departures",
+                    f"The pairs whose {alignment.score_title} differs most",
+                    alignment.departures(LARGEST),
+                ),
+                _pairs(alignment, f"{files}-pairs", "All pairs of units", alignment.pairs),
             ],
             _left_over(alignment),
         ),
     ]
-    if before[alignment.before].top_image.size or after[alignment.after].top_image.size:
+    if before[alignment.before].top is not None or after[alignment.after].top is not None:
         sections.append(Section(f"Units of {layers} side by side", [_gallery(before, after, alignment, names)]))
     return sections
 
@@ -79,7 +84,8 @@ def _how_matched(before: Result, after: Result, alignment: Alignment) -> str:
     return (
         f"Layer {alignment.before} of {before.name} (before) beside layer {alignment.after} of {after.name} (after). "
         f"{how} A unit's label is its "
-        f"best concept over all categories; it is a detector if the IoU exceeds {alignment.iou_threshold:g}. "
+        f"best concept over all categories; it is a detector if the {alignment.score_title} exceeds "
+        f"{alignment.iou_threshold:g}. "
         "Units count from 0; published tables count from 1."
         + "".join(f" Take care: {note}." for note in alignment.notes)
     )
@@ -95,16 +101,19 @@ def _left_over(alignment: Alignment) -> str:
 
 def _counts(alignment: Alignment, files: str) -> Table:
     summary = alignment.summary()
-    agreement, iou, correlation = summary["agreement"], summary["iou"], summary["correlation"]
+    agreement, score, correlation = summary["agreement"], summary[alignment.criterion], summary["correlation"]
+    title = alignment.score_title
     rows: list[tuple[str, Cell]] = [("pairs of units", summary["pairs"])]
     rows += [(f"{fate}: {_IN_WORDS[fate]}", count) for fate, count in alignment.became.items()]
     for kind, pairs in agreement.items():
         rows.append((f"pairs that are {kind.replace('_', ' ')}", pairs["pairs"]))
         rows.append(("of these, with the same label", pairs["same"]))
         rows.append(("of these, with the same label, as a share", pairs["share"]))
-    rows.append(("IoU before and after: correlation, over all pairs (0 where there is no label)", iou["correlation"]))
-    rows.append(("IoU after less before: mean, over all pairs", iou["mean_difference"]))
-    rows.append(("the same: mean of the absolute difference", iou["mean_absolute_difference"]))
+    rows.append(
+        (f"{title} before and after: correlation, over all pairs (0 where there is no label)", score["correlation"])
+    )
+    rows.append((f"{title} after less before: mean, over all pairs", score["mean_difference"]))
+    rows.append(("the same: mean of the absolute difference", score["mean_absolute_difference"]))
     if alignment.match == "activations":
         rows.append(("correlation of responses of a pair: mean", correlation["mean"]))
         rows.append(("correlation of responses of a pair: median", correlation["median"]))
@@ -126,15 +135,16 @@ def _category(name: str | None) -> str:
     return "no detector" if name is None else name
 
 
-def _pairs(name: str, caption: str, pairs: pd.DataFrame) -> Table:
+def _pairs(alignment: Alignment, name: str, caption: str, pairs: pd.DataFrame) -> Table:
     """Return a table with a row per pair, without columns that follow from others or that are empty."""
-    columns = [name for name in PAIR_COLUMNS if not name.startswith("is_detector") and pairs[name].notna().any()]
+    score, title = alignment.criterion, alignment.score_title
+    columns = [name for name in pair_columns(score) if not name.startswith("is_detector") and pairs[name].notna().any()]
     rows = [[row[column] for column in columns] for row in plain_rows(pairs)]
-    return Table(name, caption, [column.replace("_", " ").replace("iou", "IoU") for column in columns], rows)
+    return Table(name, caption, [column.replace(score, title).replace("_", " ") for column in columns], rows)
 
 
 def _gallery(before: Result, after: Result, alignment: Alignment, names: Sequence[str]) -> Gallery:
-    """Return the detectors: first changed, gained and lost ones by the difference of their IoU, then those kept."""
+    """Return the detectors: first changed, gained and lost ones by the difference of scores, then those kept."""
     pairs = alignment.departures()
     pairs = pairs[pairs["became"] != "neither"]
     rows = plain_rows(pairs.sort_values("became", key=lambda became: became == "kept", kind="stable"))
@@ -143,21 +153,23 @@ def _gallery(before: Result, after: Result, alignment: Alignment, names: Sequenc
         for result, layer, side in ((before, alignment.before, "before"), (after, alignment.after, "after"))
     ]
     shown = [
-        (_heading(row), [UnitCard(result, layer, row[f"unit_{side}"]) for result, layer, side in sides])
+        (_heading(row, alignment), [UnitCard(result, layer, row[f"unit_{side}"]) for result, layer, side in sides])
         for row in rows[:_MOST_SHOWN]
     ]
-    caption = "Detectors on one side or both: changed, gained and lost ones first, by how much the IoU differs."
+    title = alignment.score_title
+    caption = f"Detectors on one side or both: changed, gained and lost ones first, by how much the {title} differs."
     if len(rows) > _MOST_SHOWN:
         caption += f" These are the first {_MOST_SHOWN} of {len(rows)}."
     return Gallery(caption, list(names), shown)
 
 
-def _heading(row: dict[str, Any]) -> str:
+def _heading(row: dict[str, Any], alignment: Alignment) -> str:
     units = f"unit {row['unit_before']}"
     if row["unit_before"] != row["unit_after"]:
         units += f" before, unit {row['unit_after']} after"
+    difference = f"{alignment.score_title} {row[f'{alignment.criterion}_difference']:+.3f}"
     correlation = "" if row["correlation"] is None else f", correlation {row['correlation']:.2f}"
-    return f"{units}: {row['became']}, IoU {row['iou_difference']:+.3f}{correlation}"
+    return f"{units}: {row['became']}, {difference}{correlation}"
 
 
 def _counted_at(result: Result, layer: str, iou_threshold: float) -> Result:

@@ -144,18 +144,18 @@ def _spread(positions: Sequence[float], least: float) -> list[float]:
     return [float(np.mean(heap)) - least * line for heap in heaps for line in range(len(heap))]
 
 
-def iou_figure(alignment: Alignment, before: str = "before", after: str = "after") -> Figure:
-    """Draw the IoU of each unit's label before against after, by fate, with lines at the cut."""
+def score_figure(alignment: Alignment, before: str = "before", after: str = "after") -> Figure:
+    """Draw the score of each unit's label before against after, by fate, with lines at the cut."""
     figure = Figure(figsize=(6.2, 5.4), layout="constrained")
     axes = figure.subplots()
-    pairs, cut = alignment.pairs, alignment.iou_threshold
+    pairs, cut, score = alignment.pairs, alignment.iou_threshold, alignment.criterion
     for fate in reversed(BECAME):  # the most interesting last, on top
         rows = pairs[pairs["became"] == fate]
         color, marker = _BECAME_STYLES[fate]
         size = 26 if len(pairs) <= 500 else 12
         axes.scatter(
-            rows["iou_before"],
-            rows["iou_after"],
+            rows[f"{score}_before"],
+            rows[f"{score}_after"],
             s=size,
             color=color,
             marker=marker,
@@ -163,15 +163,15 @@ def iou_figure(alignment: Alignment, before: str = "before", after: str = "after
             linewidths=0,
             label=f"{fate} {len(rows)}",
         )
-    most = 1.05 * max(cut, pairs["iou_before"].max(), pairs["iou_after"].max()) if len(pairs) else 1.0
+    most = 1.05 * max(cut, pairs[f"{score}_before"].max(), pairs[f"{score}_after"].max()) if len(pairs) else 1.0
     axes.axline((0, 0), slope=1, color="#c0c0c0", linewidth=0.8, zorder=0)
     for line in (axes.axvline, axes.axhline):
         line(cut, color="#606060", linewidth=0.8, linestyle="--", zorder=0)
     axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.set_xlabel(f"IoU of the label, {plain_label(before, _LONGEST)}")
-    axes.set_ylabel(f"IoU of the label, {plain_label(after, _LONGEST)}")
+    axes.set_xlabel(f"{alignment.score_title} of the label, {plain_label(before, _LONGEST)}")
+    axes.set_ylabel(f"{alignment.score_title} of the label, {plain_label(after, _LONGEST)}")
     axes.spines[["top", "right"]].set_visible(False)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from netdissect.results import LayerResult, Result
+from netdissect.results.criteria import criterion_called
 
 #: Category and name of a concept, by which results share it.
 ConceptKey = tuple[str, str]
@@ -14,7 +15,7 @@ ConceptKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Conditions:
-    """The images with their labels, the quantile and the categories that results must share to be compared.
+    """The images with their labels, the quantile, the categories and the criterion that compared results share.
 
     ``dataset`` is the name of the images.
     """
@@ -23,9 +24,16 @@ class Conditions:
     labels: str
     quantile: float
     categories: tuple[str, ...]
+    criterion: str = "iou"
 
     def __str__(self) -> str:
-        return f"{self.dataset}, quantile {self.quantile:g}, {', '.join(self.categories)}"
+        scored = "" if self.criterion == "iou" else f", {self.score_title}"  # the rule need not be said
+        return f"{self.dataset}, quantile {self.quantile:g}, {', '.join(self.categories)}{scored}"
+
+    @property
+    def score_title(self) -> str:
+        """The score by which detectors are found, in words."""
+        return criterion_called(self.criterion).title
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -68,7 +76,7 @@ class ComparedNetwork:
         return Counter(zip(rows["category"].tolist(), rows["concept"].tolist(), strict=True))
 
     def strongest(self, concept: ConceptKey) -> tuple[int, float] | None:
-        """Return the unit of highest IoU with the concept, and that IoU; None if no unit is known to overlap it."""
+        """Return the unit of highest score with the concept, and the score; None if no unit overlaps it."""
         layer = self.layer_result
         columns = [
             column
@@ -77,7 +85,7 @@ class ComparedNetwork:
         ]
         if layer is None or not columns:
             return None
-        best = layer.iou[:, columns].max(axis=1)
+        best = layer.scores[:, columns].max(axis=1)
         unit = int(best.argmax())
         return (unit, float(best[unit])) if best[unit] > 0 else None
 

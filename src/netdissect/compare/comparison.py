@@ -10,6 +10,7 @@ import pandas as pd
 
 from netdissect.compare.compared_network import ComparedNetwork, ConceptKey, Conditions
 from netdissect.results import Result, published_networks
+from netdissect.results.criteria import shared_title
 from netdissect.results.published import (
     PAPER_CATEGORIES,
     PAPER_CUT,
@@ -40,6 +41,11 @@ class Comparison:
         for network in sorted(self.networks, key=lambda network: (groups.index(network.group), -network.unique)):
             sets.setdefault(network.conditions, []).append(network)
         return sets
+
+    @property
+    def score_title(self) -> str:
+        """The title of the score of all networks, ``score`` where they have several."""
+        return shared_title(network.conditions.criterion for network in self.networks)
 
     @property
     def notes(self) -> list[str]:
@@ -134,6 +140,7 @@ class Comparison:
                     "dataset": conditions.dataset,
                     "quantile": conditions.quantile,
                     "categories": list(conditions.categories),
+                    **({} if conditions.criterion == "iou" else {"criterion": conditions.criterion}),
                     "networks": [
                         {
                             **network.plain(),
@@ -229,7 +236,13 @@ def _from_result(name: str, result: Result, layer: str, cut: float) -> ComparedN
         counted.unit_count,
         summary["by_label"]["detectors"],
         summary["by_category"]["categories"],
-        Conditions(result.description.data.name, result.dataset_id, counted.quantile, counted.categories),
+        Conditions(
+            dataset=result.description.data.name,
+            labels=result.dataset_id,
+            quantile=counted.quantile,
+            categories=counted.categories,
+            criterion=counted.criterion,
+        ),
         dataclasses.replace(result, layers={layer: counted}),
     )
 

@@ -115,7 +115,7 @@ def comparison_sections(
 
 def _counts(comparison: Comparison) -> Section:
     networks = [network for members in comparison.sets.values() for network in members]
-    cut = f"IoU > {comparison.iou_threshold:g}"
+    cut = f"{comparison.score_title} > {comparison.iou_threshold:g}"
     drawing = Drawing(
         "networks",
         f"Unique detectors per category, counted by category ({cut})",
@@ -160,7 +160,8 @@ def _best_units(comparison: Comparison, concepts: Sequence[ConceptKey]) -> list[
     ]
     if not rows:
         return []
-    caption = "For each concept the unit of each network whose IoU with it is highest, under its own label."
+    title = comparison.score_title
+    caption = f"For each concept the unit of each network whose {title} with it is highest, under its own label."
     return [Section("Strongest units", [Gallery(caption, [network.name for network in networks], rows)])]
 
 
@@ -169,8 +170,9 @@ def _card(network: ComparedNetwork, concept: ConceptKey) -> UnitCard | None:
     found = network.strongest(concept)
     if found is None or network.result is None:
         return None
-    unit, iou = found
-    label = network.result[network.layer].labels_by_unit.iloc[unit]
+    unit, score = found
+    layer = network.result[network.layer]
+    label = layer.labels_by_unit.iloc[unit]
     is_label = (label["category"], label["concept"]) == concept
-    words = "" if is_label else f"{concept[1]}: IoU {iou:.3f}"
+    words = "" if is_label else f"{concept[1]}: {layer.score_title} {score:.3f}"
     return UnitCard(network.result, network.layer, unit, words)

@@ -37,7 +37,9 @@ def plot_networks(comparison: Comparison) -> Figure:
         if len(sets) > 1:
             ax.set_title(plain_label(str(conditions), 90), loc="left", fontsize="medium")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[-1].set_xlabel(f"unique detectors, counted by category (IoU > {comparison.iou_threshold:g})")
+    panels[-1].set_xlabel(
+        f"unique detectors, counted by category ({comparison.score_title} > {comparison.iou_threshold:g})"
+    )
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=min(6, len(labels)), frameon=False)
     return figure

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 from scipy.optimize import linear_sum_assignment
 
-from netdissect.results import LayerResult, Result
+from netdissect.results import LayerResult, Result, Sample
 from netdissect.types import NetdissectError
 
 
@@ -51,7 +51,7 @@ def match_by_number(before: LayerResult, after: LayerResult) -> Matching:
         raise NetdissectError(
             f"layer {before.layer} has {before.unit_count} units before, {after.layer} {after.unit_count} after: units "
             "match by number only where both have as many"
-            + ("" if before.peaks is None or after.peaks is None else " (--match activations matches other layers)")
+            + ("" if before.sample is None or after.sample is None else " (--match activations matches other layers)")
         )
     units = np.arange(before.unit_count)
     return Matching(units, units, np.full(len(units), np.nan))
@@ -64,29 +64,29 @@ def match_by_activations(before: LayerResult, after: LayerResult) -> Matching:
     out. Some units of a wider layer are left over. Raises ``NetdissectError`` if a layer has no responses, or if the
     layers have fewer than two images in common.
     """
-    peaks_before, peaks_after = _peaks(before, "before"), _peaks(after, "after")
-    here, there = _rows(before.sample), _rows(after.sample)
+    sample_before, sample_after = _sample(before, "before"), _sample(after, "after")
+    here, there = _rows(sample_before.image_names), _rows(sample_after.image_names)
     common = sorted(here.keys() & there.keys())
     if len(common) < 2:
         raise NetdissectError(
             f"layers {before.layer} before and {after.layer} after: maximal responses are kept of "
-            f"{len(before.sample)} and {len(after.sample)} images, {len(common) or 'none'} of them the same: were both "
-            "dissected on the same dataset?"
+            f"{len(sample_before.image_names)} and {len(sample_after.image_names)} images, {len(common) or 'none'} of "
+            "them the same: were both dissected on the same dataset?"
         )
     correlations = peak_correlations(
-        peaks_before[[here[name] for name in common]], peaks_after[[there[name] for name in common]]
+        sample_before.peaks[[here[name] for name in common]], sample_after.peaks[[there[name] for name in common]]
     )
     units, partners = linear_sum_assignment(correlations, maximize=True)
     return Matching(units, partners, correlations[units, partners], len(common))
 
 
-def _peaks(layer: LayerResult, side: str) -> Float32[np.ndarray, "s u"]:
-    if layer.peaks is None:
+def _sample(layer: LayerResult, side: str) -> Sample:
+    if layer.sample is None:
         raise NetdissectError(
             f"layer {layer.layer} {side}: no maximal responses are known, as of all published tables: "
             "its units match by their numbers alone (--match units)"
         )
-    return layer.peaks
+    return layer.sample
 
 
 def peak_correlations(

@@ -1,4 +1,4 @@
-"""Cards of units: label, IoU, and the first top images under their masks."""
+"""Cards of units: label, score, and the first top images under their masks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,8 @@ class Cards:
         units: dict[tuple[int, str], dict[int, None]] = {}
         for card in cards:
             run = self._run_of[id(card.result)]
-            wanted[run].update(card.result[card.layer].top_image[card.unit, :_TOP_IMAGES].tolist())
+            top = card.result[card.layer].top
+            wanted[run].update([] if top is None else top.image[card.unit, :_TOP_IMAGES].tolist())
             units.setdefault((run, card.layer), {})[card.unit] = None
         images = ImageStore(self._results, wanted)
         stored = write_images(stage, images, on_progress) if images.images else []
@@ -62,7 +63,8 @@ class Cards:
             "unit": card.unit,
             "layer": card.layer,
             "words": card.words,
-            "label": label if named else None,
+            "label": {**label, "score": label[layer.score_column]} if named else None,
+            "score_title": layer.score_title,
             "color": category_colors(layer.categories)[label["category"]] if named else None,
             "shots": shots,
             "shape": list(card.result.description.data.label_shape) if shots else [],

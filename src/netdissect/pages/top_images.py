@@ -18,16 +18,18 @@ class TopImageMasks:
     """The top images of the units of one layer of ``result``."""
 
     def __init__(self, result: Result, layer: LayerResult) -> None:
-        self.layer = layer
-        if not layer.top_image.shape[1]:  # a table alone
+        self._top = layer.top
+        if layer.top is None or layer.activations is None:  # a table alone
+            self._top = None
             return
+        self._thresholds = layer.activations.thresholds
         description = result.description
         assert description.settings is not None and description.settings.size is not None  # only a table has none
         known, size = description.layers[layer.layer], description.settings.size
         height, width = description.data.label_shape
         self._shape = (height, width)
         self._align = alignment_of(known.align, known.field, size)
-        self._centres = _centres(layer, known.field if known.align == "receptive" else None, size)
+        self._centres = _centres(layer.top.maps.shape[2:], known.field if known.align == "receptive" else None, size)
 
     def shots(
         self, units: Sequence[int], shown: Mapping[int, dict[str, Any]], most: int | None = None
@@ -38,21 +40,21 @@ class TopImageMasks:
         ``position`` is row and column of the highest value; ``peak`` is its point on the image, from 0 to 1 down and
         across.
         """
-        layer, wanted = self.layer, list(units)
-        count = layer.top_image[:, :most].shape[1]
-        if not count or not wanted:
+        top, wanted = self._top, list(units)
+        if top is None or not wanted:
             return [[] for _ in wanted]
-        maps = torch.from_numpy(layer.top_maps[wanted, :count]).flatten(0, 1)
-        levels = torch.from_numpy(layer.thresholds[wanted]).repeat_interleave(count)
+        count = top.image[:, :most].shape[1]
+        maps = torch.from_numpy(top.maps[wanted, :count]).flatten(0, 1)
+        levels = torch.from_numpy(self._thresholds[wanted]).repeat_interleave(count)
         masks = unit_masks(maps, levels, self._shape, self._align).numpy()
         lit = masks.mean(axis=(1, 2)).reshape(-1, count)
         texts = encode_masks(masks)
-        rows, columns = np.moveaxis(layer.top_positions[wanted, :count], 2, 0)
+        rows, columns = np.moveaxis(top.positions[wanted, :count], 2, 0)
         return [
             [
                 {
-                    **shown[int(layer.top_image[unit, rank])],
-                    "activation": short(layer.top_activation[unit, rank]),
+                    **shown[int(top.image[unit, rank])],
+                    "activation": short(top.activation[unit, rank]),
                     "lit": short(lit[row, rank]),
                     "mask": texts[row * count + rank],
                     "position": [int(rows[row, rank]), int(columns[row, rank])],
@@ -68,11 +70,11 @@ class TopImageMasks:
 
 
 def _centres(
-    layer: LayerResult, field: Field | None, size: tuple[int, int]
+    grid: tuple[int, ...], field: Field | None, size: tuple[int, int]
 ) -> tuple[Float[np.ndarray, " h"], Float[np.ndarray, " w"]]:
     """Return the positions of rows and columns on images, from 0 to 1: the centres of fields, or stretched."""
     if field is None:
-        rows, columns = ((np.arange(length) + 0.5) / length for length in layer.top_maps.shape[2:])
+        rows, columns = ((np.arange(length) + 0.5) / length for length in grid)
     else:
         rows, columns = (
             (np.asarray(axis) + 0.5) / pixels for axis, pixels in zip((field.rows, field.columns), size, strict=True)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import numpy as np
 from typing_extensions import Unpack
 
 from netdissect.bases import BasisChoice, choose_views
-from netdissect.choices import CRITERIA
 from netdissect.concepts import ConceptDataset
 from netdissect.engine.tally import Concepts
 from netdissect.inference.reader import Reader
@@ -25,6 +25,7 @@ from netdissect.pipeline.directory import check_directory, run_into
 from netdissect.pipeline.job import DissectionJob
 from netdissect.progress import progress_bar
 from netdissect.results import Result
+from netdissect.results.criteria import criterion_called
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from netdissect.settings import Settings, SettingsKeywords, takes_settings
 from netdissect.types import NetdissectError, OnProgress
@@ -88,8 +89,7 @@ def dissect(
             raise NetdissectError("only a run that is saved can be resumed, or keep its activations: say where (out)")
     else:
         check_directory(Path(out), overwrite=overwrite, resume=resume)
-    if given.criterion not in CRITERIA:
-        CRITERIA[given.criterion]
+    criterion_called(given.criterion)  # raises for a criterion that does not exist
     looks = choose_looks(visualize)
     if looks is not None:
         given = attrs.evolve(given, top_images=max(given.top_images, looks.images))
@@ -109,7 +109,7 @@ def choose_looks(visualize: VisualizationOptions | str | Sequence[str]) -> Visua
     """Return the ways to look at units, None if there are none."""
     if isinstance(visualize, VisualizationOptions):
         return visualize
-    return VisualizationOptions(visualize) if visualize else None
+    return VisualizationOptions(cast(Any, visualize)) if visualize else None
 
 
 def _prepare_job(

@@ -1,13 +1,15 @@
 """From counts of tensors to the results of layers."""
 
 from collections.abc import Mapping
-from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 from netdissect.activations import KeptActivations
 from netdissect.concepts import ConceptDataset
 from netdissect.engine.tally import Concepts
 from netdissect.measure import Measurement
-from netdissect.results import LayerResult
+from netdissect.results import Activations, Counts, LayerResult, LayerTopImages, Sample
 from netdissect.settings import Settings
 from netdissect.types import plain_text
 
@@ -35,27 +37,32 @@ def _layer_result(
     tally, top = measurement.tally.compute(), measurement.top
     taken = int((top.image[0] >= 0).sum())  # fewer than asked for, where images were left out
     bins = measurement.histogram.compute().merged(HISTOGRAM_BINS)
-    arrays: dict[str, Any] = {
-        "thresholds": measurement.thresholds,
-        "intersection": tally.intersection,
-        "unit_area": tally.unit_area,
-        "concept_area": tally.concept_area,
-        "concept_images": tally.concept_images,
-        "top_image": top.image[:, :taken],
-        "top_activation": top.activation[:, :taken],
-        "top_maps": measurement.top_maps[:, :taken],
-        "histogram": bins.counts,
-        "bin_start": bins.start,
-        "bin_width": bins.width,
-        "low": bins.low,
-        "high": bins.high,
-        "peaks": measurement.peaks,
-    }
     return LayerResult(
         layer=name,
-        concepts=concepts.concepts,
+        counts=Counts(
+            concepts.concepts,
+            _array(tally.intersection),
+            _array(tally.unit_area),
+            _array(tally.concept_area),
+            _array(tally.concept_images),
+        ),
         quantile=settings.quantile,
         iou_threshold=settings.iou_threshold,
-        sample=sample,
-        **{array: tensor.cpu().numpy() for array, tensor in arrays.items()},
+        criterion=settings.criterion,
+        activations=Activations(
+            _array(measurement.thresholds),
+            _array(bins.counts),
+            _array(bins.start),
+            _array(bins.width),
+            _array(bins.low),
+            _array(bins.high),
+        ),
+        top=LayerTopImages(
+            _array(top.image[:, :taken]), _array(top.activation[:, :taken]), _array(measurement.top_maps[:, :taken])
+        ),
+        sample=Sample(sample, _array(measurement.peaks)),
     )
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()

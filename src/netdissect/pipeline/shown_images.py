@@ -32,7 +32,8 @@ def shown_images(
     be frames of one film. They come by concept, the largest first.
     """
     data = reader.data
-    indices = np.unique(np.concatenate([result.top_image.ravel() for result in results.values()]))
+    shown_at = [result.top.image.ravel() for result in results.values() if result.top is not None]
+    indices = np.unique(np.concatenate(shown_at))
     concepts = next(iter(results.values())).concepts
     listed = listed_numbers(data.concepts)
     examples = _Examples(data, concepts)

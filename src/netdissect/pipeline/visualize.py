@@ -40,7 +40,7 @@ def visualize(
     progress: bool = True,
     **options: Unpack[SettingsKeywords],
 ) -> Result:
-    """Look at units of ``layers`` of ``model`` as ``looks`` say: ``result[layer].pictures`` are the pictures.
+    """Look at units of ``layers`` of ``model`` as ``looks`` say: ``result[layer].visualized`` are the pictures.
 
     Names of units, and the images that excite them, are found by dissecting the layers on ``data``; or in ``run``, a
     saved run of this network on this ``data``, whose settings then hold. In ``out``, a directory, a page with all

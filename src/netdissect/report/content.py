@@ -9,6 +9,7 @@ from netdissect.report.names import Names, picture_stem
 from netdissect.report.tables import layer_table
 from netdissect.report.units import CHUNK, unit_chunks
 from netdissect.results import Result, Visualization
+from netdissect.results.criteria import criterion_called
 from netdissect.types import NetdissectError
 
 
@@ -34,6 +35,7 @@ class ReportContent:
         return {
             "title": names.runs[0] if len(names.runs) == 1 else f"{len(names.runs)} runs",
             "chunk": CHUNK,
+            "score": _score([named.layer.criterion for named in names.layers]),
             "categories": [{"name": name, "color": color} for name, color in names.colors.items()],
             "concepts": [
                 {"name": concept.name, "category": names.categories.index(concept.category), "page": concept.page}
@@ -64,6 +66,18 @@ class ReportContent:
         return concept_pages(self.results, self.names, self.images.shown(stored))
 
 
+def _score(criteria: Sequence[str]) -> dict[str, str]:
+    """Return how the pages name the score of these criteria: as a column, in words, and in a sentence."""
+    known = [criterion_called(name) for name in dict.fromkeys(criteria)]
+    if len(known) == 1:
+        return {"column": known[0].name, "title": known[0].title, "help": known[0].help}
+    return {"column": "score", "title": "score", "help": " ".join(f"{one.title}: {one.help}" for one in known)}
+
+
+def _score_title(result: Result) -> str:
+    return next(iter(result.values())).score_title
+
+
 def _facts(result: Result) -> list[tuple[str, str]]:
     if result.is_table:
         return _facts_of_table(result)
@@ -76,7 +90,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("Data", f"{data.images:,} images of {data.name}"),
         ("Image size", "x".join(map(str, settings.size))),
         ("Quantile", f"{settings.quantile:g}"),
-        ("IoU cut", f"{settings.iou_threshold:g}"),
+        (f"{_score_title(result)} cut", f"{settings.iou_threshold:g}"),
         ("Alignment", settings.align),
     ]
     if (settings.channels, settings.value_range) != ("rgb", 1):
@@ -91,5 +105,5 @@ def _facts_of_table(result: Result) -> list[tuple[str, str]]:
         ("Layers", ", ".join(result.layers)),
         ("Data", result.description.data.name),
         ("Quantile", f"{layer.quantile:g}"),
-        ("IoU cut", f"{layer.iou_threshold:g}"),
+        (f"{layer.score_title} cut", f"{layer.iou_threshold:g}"),
     ]

@@ -1,4 +1,4 @@
-"""The table of a layer's units as plain data: what a page needs to count, sort and filter them at any cut."""
+"""The table of a layer's units as plain data, from which a page counts, sorts and filters them at any cut."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from netdissect.results import Result
 
 
 def layer_table(named: NamedLayer, result: Result, names: Names) -> dict[str, Any]:
-    """A layer's units. ``concept`` and ``iou`` have an entry per unit and category of the layer.
+    """Return the table of a layer's units. ``concept`` and ``score`` have an entry per unit and category of the layer.
 
-    ``concept`` is a place in the report's list, -1 without any overlap; IoUs are not rounded, so that a page counts
-    exactly as ``LayerResult.summary``. ``label`` is the place of the unit's label among the layer's categories, -1
-    without any; ``ceiling`` is that of the label's IoU.
+    ``concept`` is an index into the report's concepts, -1 without any overlap. Scores are not rounded, so that a page
+    counts exactly as ``LayerResult.summary``. ``label`` is the index of the label's category among the layer's, -1
+    without a label; ``ceiling`` is the ceiling of the label's score.
     """
     layer = named.layer
     units, categories = layer.unit_count, len(layer.categories)
@@ -21,7 +21,7 @@ def layer_table(named: NamedLayer, result: Result, names: Names) -> dict[str, An
     named_at = table["concept"].notna().to_numpy().reshape(units, categories)
     is_label = table["is_label"].to_numpy().reshape(units, categories)
     label = np.where(is_label.any(axis=1), is_label.argmax(axis=1), -1)
-    ceiling = table["iou_ceiling"].to_numpy().reshape(units, categories)[np.arange(units), label]
+    ceiling = table[layer.ceiling_column].to_numpy().reshape(units, categories)[np.arange(units), label]
     return {
         "id": named.id,
         "run": named.run,
@@ -32,7 +32,7 @@ def layer_table(named: NamedLayer, result: Result, names: Names) -> dict[str, An
         "shape": list(result.description.data.label_shape),
         "categories": [names.categories.index(category) for category in layer.categories],
         "concept": np.where(named_at, names.places(layer.concepts)[layer.best], -1).tolist(),
-        "iou": table["iou"].to_numpy().reshape(units, categories).tolist(),
+        "score": table[layer.score_column].to_numpy().reshape(units, categories).tolist(),
         "label": label.tolist(),
         "ceiling": np.where(label < 0, 0, ceiling).round(4).tolist(),
         "silent": {str(unit): reason for unit, reason in layer.silent.items()},

@@ -1,4 +1,4 @@
-"""The networks of the paper: of each the last convolution, how many units detect something, and how many concepts.
+"""The networks of the paper: units, detectors and unique detectors of the last convolution of each.
 
 Facts of Bau, Zhou, Khosla, Oliva and Torralba, *Network Dissection* (CVPR 2017), as the authors published them with
 their code (github.com/CSAILVision/NetDissect): on Broden, with a quantile of 0.005 and an IoU cut of 0.04.
@@ -12,20 +12,20 @@ from importlib.resources import files
 #: The categories of the paper, in the order of its tables.
 PAPER_CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
-#: How they were measured. ``PAPER_LABELS`` is by what results are known to be of the published Broden.
+#: The paper's dataset, quantile and cut; ``PAPER_LABELS`` identifies results on the published Broden.
 PAPER_DATASET, PAPER_QUANTILE, PAPER_CUT = "Broden", 0.005, 0.04
 PAPER_LABELS = "Broden, as published"
 
-#: How many images and concepts the published Broden has.
+#: The numbers of images and concepts of the published Broden.
 PAPER_IMAGES, PAPER_CONCEPTS = 63_305, 1_197
 
 
 @dataclass(frozen=True)
 class PublishedNetwork:
-    """A network of the paper, by the authors' name for it.
+    """A network of the paper, under the authors' name.
 
-    ``training`` is supervised, self-supervised or random, ``detectors`` counts units by label; ``by_category`` has for
-    each category, counted by category, how many detectors there are and of how many concepts.
+    ``training`` is supervised, self-supervised or random. ``detectors`` counts units by label; ``by_category`` has the
+    numbers of detectors and unique detectors per category, counted by category.
     """
 
     network: str
@@ -39,14 +39,18 @@ class PublishedNetwork:
 
     @property
     def name(self) -> str:
-        """For people: ``AlexNet Places365``."""
+        """The name for people: ``AlexNet Places365``."""
         trained_on = "random weights" if self.training == "random" else self.trained_on
         return f"{self.architecture} {trained_on}"
 
 
 @cache
 def published_networks() -> tuple[PublishedNetwork, ...]:
-    """The 27 networks of the paper."""
+    """Return the 27 networks of the paper.
+
+    >>> [network.name for network in published_networks() if network.detectors == 118]
+    ['AlexNet Places365']
+    """
     with files("netdissect.results").joinpath("published.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return tuple(
@@ -55,7 +59,7 @@ def published_networks() -> tuple[PublishedNetwork, ...]:
             units=int(row["units"]),
             detectors=int(row["detectors"]),
             by_category={
-                category: {what: int(row[f"{category}_{what}"]) for what in ("detectors", "unique")}
+                category: {count: int(row[f"{category}_{count}"]) for count in ("detectors", "unique")}
                 for category in PAPER_CATEGORIES
             },
         )
@@ -64,5 +68,9 @@ def published_networks() -> tuple[PublishedNetwork, ...]:
 
 
 def published_layer(network: str) -> str | None:
-    """The layer that the paper dissects in the network that the authors call so; None if there is no such network."""
-    return next((of_paper.layer for of_paper in published_networks() if of_paper.network == network), None)
+    """Return the layer that the paper dissects in a network, by the authors' name; None for an unknown network.
+
+    >>> published_layer("caffe_reference_places365")
+    'conv5'
+    """
+    return next((known.layer for known in published_networks() if known.network == network), None)

@@ -1,80 +1,87 @@
-"""A run: the results of some layers, the images shown with them, how it was made; saved and loaded.
+"""A run: the results of some layers, the images shown with them, and its description; saved and loaded.
 
-RUN/run.json                format version, model, dataset, options, versions, timings
-RUN/<layer>/units.parquet   a row per unit and category
-RUN/<layer>/tally.npz       the raw counts
-RUN/<layer>/top.parquet     a row per unit and rank: image, activation, position
-RUN/<layer>/top.npz         the maps of those (unit, image) pairs, and each unit's histogram
-RUN/<layer>/peaks.npz       the units' maximal responses to a sample of the images, and the names of these
-RUN/<layer>/visualizations.parquet   pictures of what units look for, if asked for
-RUN/examples.parquet        a row per concept and image that shows it: where in the image
-RUN/images/                 the images shown, each once, small
-RUN/report/, rotation/      its report, and the page of its rotations: others write these
-RUN/activations/            what was kept of activations
+RUN/run.json                    format version, description (network, data, layers, settings ...), concepts
+RUN/<layer>/units.parquet       a row per unit and category; follows from the counts
+RUN/<layer>/counts.npz          the raw counts
+RUN/<layer>/activations.npz     thresholds, histograms, extremes
+RUN/<layer>/top.npz             top images: their indices, activations, maps
+RUN/<layer>/top.parquet         the same as a table, without the maps
+RUN/<layer>/sample.npz          the units' highest responses to a sample of the images
+RUN/<layer>/pictures.parquet    pictures of what units look for
+RUN/images.parquet              the index and the name of each image shown
+RUN/images/                     the images shown, each once, small
+RUN/examples.parquet            a row per concept and image that shows it: its mask
+RUN/report/, rotation/          its report, and the page of its rotations: others write these
+RUN/activations/                the activations that were kept
 """
 
 import html
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import pandas as pd
-
+from netdissect.registry import UnknownChoiceError
 from netdissect.results.description import BasisDescription, RunDescription
-from netdissect.results.formats import description_from_format_5
+from netdissect.results.formats import FORMAT_VERSION, READERS, check_version
+from netdissect.results.images import (
+    ConceptExample,
+    ShownImage,
+    load_examples,
+    load_images,
+    save_examples,
+    save_images,
+)
 from netdissect.results.layer import LayerResult
-from netdissect.results.layer_files import load_layer, save_layer
+from netdissect.results.layer_files import save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
 from netdissect.storage import check_place, staged
-from netdissect.types import Concept, NetdissectError, one_line
+from netdissect.types import Concept, NetdissectError, nearest, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: The layout of a run on disk. A reader refuses another.
-FORMAT_VERSION = 5
+#: The other files and folders of a run: no folder of a layer is called so.
+_OTHERS = ("images", "report", "rotation", "run.json", "examples.parquet", "images.parquet", "activations")
 
-#: What else a run's directory has: no folder of a layer is called so.
-_OTHERS = ("images", "report", "rotation", "run.json", "examples.parquet", "activations")
-
-
-@dataclass(frozen=True)
-class ShownImage:
-    """An image of the dataset, small, as a person sees it."""
-
-    name: str
-    jpeg: bytes = field(repr=False)
+#: The errors of files that are cut off, changed or missing.
+_DAMAGE = (
+    *(OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error),
+    NetdissectError,  # by the checks of settings
+)
 
 
-@dataclass(frozen=True)
-class ConceptExample:
-    """An image in which a concept is seen, by the concept's number and the image's index in the dataset.
+class UnknownLayerError(NetdissectError, KeyError):
+    """A result has no layer of this name."""
 
-    ``pixels`` label pixels carry it: those of ``mask``, run lengths over the label map (see ``engine.encoding``).
-    """
-
-    concept: int
-    image: int
-    pixels: int
-    mask: str = field(repr=False)
-
-
-_EXAMPLE_COLUMNS = [column.name for column in fields(ConceptExample)]
+    __str__ = Exception.__str__  # KeyError would put the text in quotes
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Result:
-    """A run: one ``LayerResult`` per layer, the images its units are shown with, and how it was made.
+class Result(Mapping[str, LayerResult]):
+    """A run: a mapping of names to layers' results, with the images that show its units, and its description.
 
-    ``images`` maps the index in the dataset of each image among the top ones to what is shown of it; ``description``
-    says how the run was made. ``examples`` show concepts in some of the images; they come by
-    concept, the largest first.
+    >>> import numpy as np
+    >>> from netdissect.results.description import DataDescription, NetworkDescription
+    >>> from netdissect.results.parts import Counts
+    >>> concepts = (Concept(1, "sky", "object"),)
+    >>> counts = Counts(concepts, np.array([[2]]), unit_area=np.array([[4]]), concept_area=np.array([8]))
+    >>> layer = LayerResult("conv1", counts, quantile=0.005, iou_threshold=0.04)
+    >>> network, data = NetworkDescription(name="net"), DataDescription(name="data", fingerprint="")
+    >>> result = Result("run", {"conv1": layer}, {}, RunDescription(network=network, data=data))
+    >>> list(result), "conv2" in result
+    (['conv1'], False)
+    >>> result["conv2"]
+    Traceback (most recent call last):
+    netdissect.results.run.UnknownLayerError: run has no layer conv2; did you mean conv1? It has conv1
+
+    ``images`` maps indices into the dataset to small pictures: one of each top image of a unit. ``description`` says
+    how the run was made. ``examples`` show concepts in some of the images, ordered by concept, the largest first.
     """
 
     name: str
@@ -88,12 +95,12 @@ class Result:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the result should know: units without a mask, concepts out of reach, images left out."""
+        """The lines that a reader should know: units without a mask, concepts out of reach, images left out."""
         return list(self.description.notes)
 
     @property
     def is_table(self) -> bool:
-        """Whether it is read from a published table: without images, activations, and all but units' best concepts."""
+        """Whether the result was read from a published table: it has the counts of units' best concepts alone."""
         return self.description.table is not None
 
     def basis_of(self, layer: str) -> BasisDescription | None:
@@ -103,20 +110,42 @@ class Result:
 
     @property
     def dataset_id(self) -> str:
-        """By what two results are known to be of the same images and labels."""
+        """The identity of the images and labels: results that share it were measured on the same data."""
         data, concepts = self.description.data, next(iter(self.layers.values())).concepts
         published = (data.images, len(concepts)) == (PAPER_IMAGES, PAPER_CONCEPTS)
         return PAPER_LABELS if published else data.fingerprint
 
     def __getitem__(self, layer: str) -> LayerResult:
+        """Return the result of a layer. Raises ``UnknownLayerError`` for an unknown one."""
+        self.check_layer(layer)
         return self.layers[layer]
 
+    def __contains__(self, layer: object) -> bool:
+        return layer in self.layers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    # As objects, not as the mappings of layers that they are: two runs of equal layers may show other images.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def check_layer(self, layer: str) -> None:
+        """Raise ``UnknownLayerError`` unless the result has the layer."""
+        if layer not in self.layers:
+            close = nearest(layer, list(self.layers), 1)
+            rest = f"{close} It has" if close else ": it has"
+            raise UnknownLayerError(f"{self.name} has no layer {layer}{rest} {', '.join(self.layers)}")
+
     def summary(self) -> dict[str, Any]:
-        """The counts of every layer as plain data."""
+        """Return the counts of every layer as plain data."""
         return {"name": self.name, "layers": [layer.summary() for layer in self.layers.values()]}
 
     def plot(self) -> "list[Axes]":
-        """Draws the detectors per concept of each layer into a new figure, with matplotlib; returns the axes.
+        """Draw the detectors per concept of each layer into a new figure, with matplotlib, and return the axes.
 
         ``result[layer].plot(ax)`` draws one layer.
         """
@@ -133,7 +162,7 @@ class Result:
                 f"{counts['by_label']['detectors']} detectors of {counts['by_label']['unique']} concepts by label, "
                 f"{counts['by_category']['unique']} unique by category</p>"
             )
-            columns = ["unit", "category", "concept", "iou", "iou_ceiling"]
+            columns = ["unit", "category", "concept", layer.score_column, layer.ceiling_column]
             parts.append(layer.labels[columns].head(10).to_html(index=False, float_format="{:.3f}".format))
         return "".join(parts)
 
@@ -145,56 +174,44 @@ class Result:
         add: Callable[[Path], object] = lambda folder: None,
         hidden: Path | None = None,
     ) -> Path:
-        """Writes the run to the directory ``out``, whole or not at all: elsewhere first, then renamed.
+        """Write the run to the directory ``out``, whole or not at all: a hidden directory is written, then renamed.
 
-        ``add`` is called with the directory being written and may add to it: the report, say. ``hidden`` is where that
-        directory is made meanwhile, on the same disk; what was left there is removed. Else a new one is made beside
-        ``out``. Raises ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
+        ``add`` is called with the hidden directory and may add files to it, such as the report. ``hidden`` is the path
+        of that directory, on the same disk, whose old contents are removed; None makes a new one beside ``out``.
+        Raises ``NetdissectError`` if ``out`` exists, unless ``overwrite`` and it is a run.
         """
         out = Path(out)
         check_free(out, overwrite=overwrite)
-        # Absolute, since "." cannot be renamed.
-        with (
-            staged(out.absolute(), hidden) as stage,
-            ThreadPoolExecutor(2) as threads,
-        ):  # that compress meanwhile
+        # An absolute path, since "." cannot be renamed; two threads compress layers.
+        with staged(out.absolute(), hidden) as stage, ThreadPoolExecutor(2) as threads:
             names = {index: image.name for index, image in self.images.items()}
             saved = [
-                threads.submit(save_layer, layer, stage / folder_of(place, layer.layer), names)
-                for place, layer in enumerate(self.layers.values())
+                threads.submit(save_layer, layer, stage / folder_of(index, layer.layer), names)
+                for index, layer in enumerate(self.layers.values())
             ]
-            (stage / "images").mkdir()
-            for index, image in self.images.items():
-                (stage / "images" / f"{index}.jpg").write_bytes(image.jpeg)
-            rows = [asdict(example) for example in self.examples]
-            pd.DataFrame(rows, columns=_EXAMPLE_COLUMNS).to_parquet(stage / "examples.parquet", index=False)
+            save_images(self.images, stage)
+            save_examples(self.examples, stage)
             (stage / "run.json").write_text(json.dumps(self._description(), indent=1, allow_nan=False) + "\n")
             add(stage)
-            for of_layer in saved:
-                of_layer.result()
+            for future in saved:
+                future.result()
         return out
 
     @classmethod
     def load(cls, path: str | Path) -> "Result":
-        """The run in the directory ``path``. Raises ``NetdissectError`` if it is none, or of another format version."""
+        """Return the run in the directory ``path``. Raises ``NetdissectError`` for anything else, or a damaged run."""
         root = Path(path)
-        description = _read_description(root)
+        plain = _read_description(root)
         try:
-            concepts = tuple(map(Concept.from_plain, description["concepts"]))
-            layers, names = {}, {}
-            for item in description["layers"]:
-                layer, shown = load_layer(root / item["folder"], item, concepts)
-                layers[layer.layer] = layer
-                names.update(shown)
-            images = {
-                index: ShownImage(name, (root / "images" / f"{index}.jpg").read_bytes())
-                for index, name in names.items()
-            }
-            examples = _load_examples(root / "examples.parquet", {concept.number for concept in concepts}, set(images))
-            known = description_from_format_5(description["about"])
-            return cls(description["name"], layers, images, known, examples)
-        except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            concepts = tuple(map(Concept.from_plain, plain["concepts"]))
+            description, layers, names = READERS[plain["format_version"]](root, plain, concepts)
+            images = load_images(root, names)
+            examples = load_examples(root, {concept.number for concept in concepts}, set(images))
+        except UnknownChoiceError as error:
+            raise NetdissectError(f"{root}: {error}") from error
+        except _DAMAGE as error:
             raise NetdissectError(f"{root}: the run is damaged: {type(error).__name__}: {one_line(error)}") from error
+        return cls(plain["name"], {layer.layer: layer for layer in layers}, images, description, examples)
 
     def _description(self) -> dict[str, Any]:
         first = next(iter(self.layers.values()))
@@ -204,13 +221,14 @@ class Result:
             "layers": [
                 {
                     "layer": layer.layer,
-                    "folder": folder_of(place, layer.layer),
+                    "folder": folder_of(index, layer.layer),
                     "units": layer.unit_count,
                     "quantile": layer.quantile,
                     "iou_threshold": layer.iou_threshold,
+                    "criterion": layer.criterion,
                     "out_of_reach": [concept.name for concept in layer.unreachable()],
                 }
-                for place, layer in enumerate(self.layers.values())
+                for index, layer in enumerate(self.layers.values())
             ],
             "description": self.description.to_plain(),
             "concepts": [concept.to_plain() for concept in first.concepts],
@@ -218,29 +236,24 @@ class Result:
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Raises ``NetdissectError`` if a run cannot be written to ``out``: asked before the work as well as after it."""
+    """Raise ``NetdissectError`` if a run cannot be written to ``out``: called before the work as well as after it."""
     check_place(out, overwrite=overwrite, markers=["run.json"], what="a run")
 
 
-def folder_of(place: int, layer: str) -> str:
-    """The layer's folder: its name, with what file systems do not take in names written as %XX."""
+def folder_of(index: int, layer: str) -> str:
+    """Return the folder of a layer: its name, with characters that file systems refuse written as %XX.
+
+    >>> folder_of(0, "layer4.1"), folder_of(1, "block/conv"), folder_of(2, "images")
+    ('layer4.1', 'block%2Fconv', '2-images')
+    """
     name = quote(layer, safe=" #()[]@")
     folder = name[:120]
     taken = folder != name or folder.lower() in _OTHERS
-    return f"{place}-{folder}" if taken else folder
-
-
-def _load_examples(path: Path, concepts: set[int], images: set[int]) -> tuple[ConceptExample, ...]:
-    """Raises ``ValueError`` for one of another concept or image."""
-    rows = pd.read_parquet(path)[_EXAMPLE_COLUMNS].to_dict("records")
-    examples = tuple(ConceptExample(**{str(name): value for name, value in row.items()}) for row in rows)
-    for example in examples:
-        if example.concept not in concepts or example.image not in images:
-            raise ValueError(f"{path.name}: no such concept or image: {example}")
-    return examples
+    return f"{index}-{folder}" if taken else folder
 
 
 def _read_description(root: Path) -> dict[str, Any]:
+    """Return the contents of ``run.json``. Raises ``NetdissectError`` unless its version is one that is read."""
     path = root / "run.json"
     if not path.is_file():
         runs = sorted(run.parent.name for run in root.glob("*/run.json"))
@@ -251,6 +264,5 @@ def _read_description(root: Path) -> dict[str, Any]:
         version = description["format_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
-    if version != FORMAT_VERSION:
-        raise NetdissectError(f"{path}: format version {version}; this netdissect reads version {FORMAT_VERSION}")
-    return description
+    check_version(path, version)
+    return dict(description)

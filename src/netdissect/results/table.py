@@ -1,10 +1,9 @@
 """Tables of units as the authors' tools publish them, read as results: a CSV file per layer.
 
-A row per unit, which count from 1: ``unit``, the ``category``, ``label`` and ``score`` (IoU) of its best concept, and
-for each category what is known of its best concept there: ``<category>-label``, ``-truth`` (the concept's area),
-``-activation`` (the unit's area on images of the category), ``-intersect`` and ``-iou``. Tables of ours have more
-columns after these, which other readers need not know: ``<category>-number``, the concept's number, and what the run
-was (``RUN_COLUMNS``).
+A row per unit, counted from 1: ``unit``, the ``category``, ``label`` and ``score`` (IoU) of its best concept, and for
+each category its best concept there: ``<category>-label``, ``-truth`` (the concept's area), ``-activation`` (the unit's
+area on images of the category), ``-intersect`` and ``-iou``. Our own tables have further columns, which other readers
+may ignore: ``<category>-number``, the concept's number, and metadata of the run (``RUN_COLUMNS``).
 """
 
 import csv
@@ -18,21 +17,22 @@ import numpy as np
 
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from netdissect.results.layer import LayerResult
+from netdissect.results.parts import Counts
 from netdissect.results.published import PAPER_CUT, PAPER_DATASET, PAPER_LABELS, PAPER_QUANTILE, published_layer
 from netdissect.results.run import Result
 from netdissect.types import Concept, NetdissectError, nearest, one_line, sorted_categories
 
-#: What a table needs to have of the unit, and of each category.
-OF_UNIT = ("unit", "category", "label", "score")
-OF_CATEGORY = ("label", "truth", "activation", "intersect", "iou")
+#: The columns that a table must have for the unit, and for each category.
+UNIT_FIELDS = ("unit", "category", "label", "score")
+CATEGORY_FIELDS = ("label", "truth", "activation", "intersect", "iou")
 
-#: What tables of ours tell of the run, the same in every row.
+#: The metadata of the run in our own tables, the same in every row.
 RUN_COLUMNS = ("run", "layer", "iou_threshold", "quantile", "dataset", "labels")
 
-#: IoUs of tables are rounded; a table whose counts give others than these by more is not what it seems.
+#: The most by which a rounded IoU may differ from the IoU of the table's counts.
 _ROUNDING = 0.001
 
-#: What stands for a category in which no unit has a concept.
+#: The name of the concept of a category in which no unit has one.
 _UNNAMED = "(none)"
 
 _AS_THE_PAPER = (
@@ -44,25 +44,25 @@ _Row = Mapping[str, str]
 
 
 def read_table(path: str | Path) -> Result:
-    """The table in a file as a result of one layer: its units counted from 0, without images and activations.
+    """Return the table in a file as a result of one layer, with units counted from 0, that has counts alone.
 
-    Of each unit it knows the best concept of each category alone; a nameless one, which some of the authors' tables
-    have, is none. The layer's thresholds are NaN. Raises ``NetdissectError`` for what is no such table.
+    Only the best concept of each category is known for a unit; a nameless concept, as in some of the authors' tables,
+    counts as none. Raises ``NetdissectError`` for any other file.
     """
     path = Path(path)
     rows = _read_rows(path)
     categories = _categories(path, rows[0])
     units = _units(path, rows)
     entries = _entries(path, rows, units, categories)
-    told = _told(path, rows[0])
-    layer = _layer(entries, len(rows), categories, told)
+    metadata = _metadata(path, rows[0])
+    layer = _layer(entries, len(rows), categories, metadata)
     description = RunDescription(
-        network=NetworkDescription(name=told["run"]),
-        data=DataDescription(name=told["dataset"], fingerprint=told["labels"]),
+        network=NetworkDescription(name=metadata["run"]),
+        data=DataDescription(name=metadata["dataset"], fingerprint=metadata["labels"]),
         notes=() if "dataset" in rows[0] else (_AS_THE_PAPER,),
         table=path.name,
     )
-    return Result(told["run"], {layer.layer: layer}, {}, description)
+    return Result(metadata["run"], {layer.layer: layer}, {}, description)
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
@@ -80,17 +80,17 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def _categories(path: Path, row: _Row) -> tuple[str, ...]:
-    """The categories that the table has columns for. Raises ``NetdissectError`` if any column is missing."""
-    missing = [name for name in OF_UNIT if name not in row]
-    # A table may lack any one of a category's columns: all others tell that the category is there.
-    endings = [(f"-{what}", name) for what in OF_CATEGORY for name in row if name.endswith(f"-{what}")]
+    """Return the categories that the table has columns for. Raises ``NetdissectError`` if any column is missing."""
+    missing = [name for name in UNIT_FIELDS if name not in row]
+    # A category is there if any of its columns is: a table may lack one of the others.
+    endings = [(f"-{field}", name) for field in CATEGORY_FIELDS for name in row if name.endswith(f"-{field}")]
     found = sorted_categories({name.removesuffix(ending) for ending, name in endings})
-    missing += [f"{name}-{what}" for name in found for what in OF_CATEGORY if f"{name}-{what}" not in row]
+    missing += [f"{name}-{field}" for name in found for field in CATEGORY_FIELDS if f"{name}-{field}" not in row]
     if missing:
-        like = nearest(missing[0], list(row), 1)
+        suggestion = nearest(missing[0], list(row), 1)
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise NetdissectError(
-            f"{path}: not a table of units: it lacks the columns {', '.join(missing[:5])}{more}{like}"
+            f"{path}: not a table of units: it lacks the columns {', '.join(missing[:5])}{more}{suggestion}"
         )
     if not found:
         raise NetdissectError(f"{path}: not a table of units: no category has columns such as object-iou")
@@ -98,13 +98,13 @@ def _categories(path: Path, row: _Row) -> tuple[str, ...]:
 
 
 def _units(path: Path, rows: Sequence[_Row]) -> list[int]:
-    """The unit of each row, counted from 0."""
+    """Return the unit of each row, counted from 0."""
     units = [_number(path, line, row, "unit") - 1 for line, row in enumerate(rows, 1)]
     for line, unit in enumerate(units, 1):
         if unit < 0:
             raise NetdissectError(f"{path}: row {line} is unit {unit + 1}; in such a table they count from 1")
     if len({*units}) < len(units):
-        twice = next(unit for place, unit in enumerate(units) if unit in units[:place])
+        twice = next(unit for row, unit in enumerate(units) if unit in units[:row])
         raise NetdissectError(f"{path}: unit {twice + 1} has two rows")
     absent = max(units) + 1 - len(units)
     if absent:
@@ -115,7 +115,7 @@ def _units(path: Path, rows: Sequence[_Row]) -> list[int]:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What a row says of a category; ``concept`` is None where no concept is named."""
+    """The fields of a row for one category; ``concept`` is None if no concept is named."""
 
     unit: int
     category: str
@@ -125,13 +125,13 @@ class _Entry:
 
 
 def _entries(path: Path, rows: Sequence[_Row], units: Sequence[int], categories: Sequence[str]) -> list[_Entry]:
-    """All that the rows say; a concept is known by category, number (0 where there are none), name and area."""
+    """Return the entries of all rows; a concept is identified by category, number (0 for none), name and area."""
     entries = []
     for line, (row, unit) in enumerate(zip(rows, units, strict=True), 1):
         ious = dict.fromkeys(categories, 0.0)
         for category in categories:
             truth, activation, intersect = (
-                _number(path, line, row, f"{category}-{what}") for what in ("truth", "activation", "intersect")
+                _number(path, line, row, f"{category}-{field}") for field in ("truth", "activation", "intersect")
             )
             name, concept = row[f"{category}-label"], None
             if activation < 0:
@@ -149,7 +149,7 @@ def _entries(path: Path, rows: Sequence[_Row], units: Sequence[int], categories:
 
 
 def _check_label(path: Path, line: int, row: _Row, ious: Mapping[str, float]) -> None:
-    """Raises ``NetdissectError`` if the row's label is not its best concept, by the counts of all."""
+    """Raise ``NetdissectError`` if the row's label is not its best concept, by the counts of all."""
     best = max(ious, key=lambda category: ious[category])
     category, score = row["category"] or best, _real(path, line, row, "score")
     if row["category"] and row["label"] != row.get(f"{category}-label"):
@@ -167,14 +167,14 @@ def _concept_number(path: Path, line: int, row: _Row, category: str) -> int:
 
 
 def _check_iou(path: Path, line: int, row: _Row, category: str, counted: float) -> None:
-    """Raises ``NetdissectError`` if the row's IoU is not what its counts give."""
+    """Raise ``NetdissectError`` if the row's IoU is not the IoU of its counts."""
     given = _real(path, line, row, f"{category}-iou")
     if not abs(given - counted) <= _ROUNDING:
         raise NetdissectError(f"{path}: row {line}: {category}-iou is {given:g}, but its counts give {counted:.4g}")
 
 
 def _number(path: Path, line: int, row: _Row, name: str) -> int:
-    """A whole number, which may be written as 12.0."""
+    """Return a whole number, which may be written as 12.0."""
     value = _real(path, line, row, name)
     if value != int(value):
         raise NetdissectError(f"{path}: row {line}: {name} is not a whole number: {row[name]!r}")
@@ -191,59 +191,60 @@ def _real(path: Path, line: int, row: _Row, name: str) -> float:
     return value
 
 
-def _told(path: Path, row: _Row) -> dict[str, Any]:
-    """Which run a table is of, and how it was made; what it does not tell is as the authors' are."""
-    told = {name: row[name] for name in RUN_COLUMNS if row.get(name)}
-    name = told.get("run", path.stem)
-    known = {"run": name, "layer": published_layer(name) or "layer", "dataset": PAPER_DATASET, "labels": PAPER_LABELS}
+def _metadata(path: Path, row: _Row) -> dict[str, Any]:
+    """Return the metadata of the table's run; columns that it lacks are as for the authors' tables."""
+    given = {name: row[name] for name in RUN_COLUMNS if row.get(name)}
+    name = given.get("run", path.stem)
+    defaults = {
+        "run": name,
+        "layer": published_layer(name) or "layer",
+        "dataset": PAPER_DATASET,
+        "labels": PAPER_LABELS,
+    }
     cuts = {
-        what: _real(path, 1, row, what) if what in told else paper
-        for what, paper in (("iou_threshold", PAPER_CUT), ("quantile", PAPER_QUANTILE))
+        column: _real(path, 1, row, column) if column in given else paper
+        for column, paper in (("iou_threshold", PAPER_CUT), ("quantile", PAPER_QUANTILE))
     }
     if not (0 <= cuts["iou_threshold"] < 1 and 0 < cuts["quantile"] < 1):
         raise NetdissectError(
             f"{path}: a cut of {cuts['iou_threshold']:g} and a quantile of {cuts['quantile']:g} are not in 0..1"
         )
-    return {**known, **told, **cuts}
+    return {**defaults, **given, **cuts}
 
 
-def _layer(entries: Sequence[_Entry], units: int, categories: Sequence[str], told: Mapping[str, Any]) -> LayerResult:
+def _layer(
+    entries: Sequence[_Entry], units: int, categories: Sequence[str], metadata: Mapping[str, Any]
+) -> LayerResult:
     keys = {entry.concept for entry in entries if entry.concept}
-    # One that nothing overlaps, so that a category where units have no concept is still counted.
+    # A concept that no mask overlaps, so that a category without any named concept is still counted.
     keys |= {(name, 0, _UNNAMED, 0) for name in {*categories} - {key[0] for key in keys}}
-    # In the order of their numbers; those without go by category and name.
+    # In the order of their numbers; concepts without a number by category and name.
     ordered = sorted(keys, key=lambda key: (key[1], categories.index(key[0]), key[2:]))
-    column = {key: place for place, key in enumerate(ordered)}
+    column = {key: index for index, key in enumerate(ordered)}
     intersection = np.zeros((units, len(ordered)), dtype=np.int64)
     unit_area = np.zeros((units, len(categories)), dtype=np.int64)
     for entry in entries:
         unit_area[entry.unit, categories.index(entry.category)] = entry.area
         if entry.concept:
             intersection[entry.unit, column[entry.concept]] = entry.intersection
-    nothing = np.zeros(units, dtype=np.float32)
-    return LayerResult(
-        layer=told["layer"],
-        concepts=tuple(Concept(key[1] or place + 1, key[2], key[0]) for place, key in enumerate(ordered)),
-        quantile=told["quantile"],
-        iou_threshold=told["iou_threshold"],
-        thresholds=np.full(units, np.nan, dtype=np.float32),
+    counts = Counts(
+        concepts=tuple(Concept(key[1] or index + 1, key[2], key[0]) for index, key in enumerate(ordered)),
         intersection=intersection,
         unit_area=unit_area,
         concept_area=np.array([key[3] for key in ordered], dtype=np.int64),
-        concept_images=np.zeros(len(ordered), dtype=np.int64),
-        top_image=np.zeros((units, 0), dtype=np.int64),
-        top_activation=np.zeros((units, 0), dtype=np.float32),
-        top_maps=np.zeros((units, 0, 1, 1), dtype=np.float32),
-        histogram=np.zeros((units, 1), dtype=np.int64),
-        bin_start=nothing,
-        bin_width=nothing,
-        low=nothing,
-        high=nothing,
+    )
+    return LayerResult(
+        metadata["layer"], counts, quantile=metadata["quantile"], iou_threshold=metadata["iou_threshold"]
     )
 
 
 def open_result(path: str | Path) -> Result:
-    """The run in a directory, or the table in a file. Raises ``NetdissectError`` if it is neither."""
+    """Return the run in a directory, or the table in a file. Raises ``NetdissectError`` for anything else.
+
+    >>> open_result("nowhere")
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: nowhere: no such run or table
+    """
     path = Path(path)
     if not path.exists():
         raise NetdissectError(f"{path}: no such run or table")

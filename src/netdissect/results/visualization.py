@@ -1,4 +1,4 @@
-"""What a unit looks for, as pictures."""
+"""A picture of what a unit looks for."""
 
 import io
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from PIL import Image
 class Visualization:
     """One picture of what a unit looks for, made by ``method``; ``caption`` says what is seen.
 
-    ``variant`` tells pictures of one method apart: how back-propagation was done, and whether an image is one of the
-    ``highest`` or ``along the range``. It is empty where there is but one kind of them. ``activation`` is the unit's
-    where the picture is of, or, of a picture that was made to excite the unit, its highest on that picture.
-    ``image_name`` is that of the dataset's image that the picture is of, empty if it is of none.
+    ``variant`` distinguishes pictures of one method: the way of back-propagation, or whether an image is one of the
+    ``highest`` or ``along the range``. It is empty for a method of one kind. ``activation`` is the unit's at the
+    position that the picture shows, or its highest on a picture that was made to excite it. ``image_name`` names the
+    dataset's image that the picture shows, empty if it shows none.
     """
 
     unit: int
@@ -26,5 +26,5 @@ class Visualization:
 
     @property
     def picture(self) -> Image.Image:
-        """The picture, in RGB; its pixels are read when they are asked for."""
+        """The picture in RGB, whose pixels are read when first used."""
         return Image.open(io.BytesIO(self.jpeg))

@@ -104,7 +104,9 @@ class LookContext:
         self, kind: PictureKind, unit: int, pixels: Float[Tensor, "3 H W"], activation: float, description: str
     ) -> Visualization:
         """Return an image that was made for a unit, as a picture."""
-        caption = f"{description}: {activation:.4g}; the images' highest is {self.layer.top_activation[unit, 0]:.4g}"
+        caption = f"{description}: {activation:.4g}"
+        if self.layer.top is not None:
+            caption += f"; the images' highest is {self.layer.top.activation[unit, 0]:.4g}"
         return Visualization(unit, *kind, caption, activation, jpeg_of(shown(picture_of(pixels))))
 
     def highest_on(self, unit: int, pixels: Float[Tensor, "3 H W"]) -> float:

@@ -43,7 +43,10 @@ class Exemplar:
 
 def top_exemplars(layer: LayerResult, unit: int, count: int) -> list[Exemplar]:
     """Return the ``count`` images that excite the unit most, the best first."""
-    columns = (values[unit, :count].tolist() for values in (layer.top_image, layer.top_activation, layer.top_positions))
+    top = layer.top
+    if top is None:
+        return []
+    columns = (values[unit, :count].tolist() for values in (top.image, top.activation, top.positions))
     return [
         Exemplar(unit, index, HIGHEST, f"no. {rank} of all images", activation, (row, column))
         for rank, (index, activation, (row, column)) in enumerate(zip(*columns, strict=True), start=1)
@@ -59,21 +62,21 @@ def level_exemplars(
     are passed over. So some images are taken below a level where there are few. A level is left out if no image is near
     it, or if no image excites the unit less.
     """
-    if layer.peaks is None:
+    if layer.sample is None:
         return []
-    peaks = layer.peaks[:, unit]
+    names, peaks = layer.sample.image_names, layer.sample.peaks[:, unit]
     order = np.argsort(-peaks, kind="stable")
     exemplars: list[Exemplar] = []
     taken: set[int | None] = {None, *shown}
     for level in LEVELS:
         above = len(order) * (1 - level / 100)
         near = order[math.floor(above + 1e-9) : math.floor(_NEAR * above + 1e-9) + 1]
-        free = (row for row in near if indices.get(layer.sample[row]) not in taken)
+        free = (row for row in near if indices.get(names[row]) not in taken)
         for row in islice(free, count):
             weaker = int((peaks < peaks[row]).sum())
             if not weaker:
                 break
-            index = indices[layer.sample[row]]
+            index = indices[names[row]]
             description = f"{100 * weaker / (len(order) - 1):.4g} % of other images excite it less"
             exemplars.append(Exemplar(unit, index, RANGE, description, float(peaks[row])))
             taken.add(index)

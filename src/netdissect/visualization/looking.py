@@ -8,7 +8,7 @@ from netdissect.bases import BasisView
 from netdissect.concepts.base import ConceptDataset
 from netdissect.inference.differentiate import differentiating
 from netdissect.inference.runner import NetworkRunner
-from netdissect.results import LayerResult, Visualization
+from netdissect.results import LayerResult, Pictures, Visualization
 from netdissect.types import OnProgress, no_progress
 from netdissect.visualization.context import LookContext
 from netdissect.visualization.methods import METHODS, Method
@@ -54,7 +54,8 @@ def visualized(
             method: Method = METHODS[name](name)
             for picture in method.look(context, units):
                 made[picture.unit].append(picture)
-    return replace(layer, visualizations=tuple(picture for pictures in made.values() for picture in pictures))
+    pictures = tuple(picture for unit_pictures in made.values() for picture in unit_pictures)
+    return replace(layer, pictures=Pictures(pictures) if pictures else None)
 
 
 def _batch_size(runner: NetworkRunner) -> int:

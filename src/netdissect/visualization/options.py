@@ -87,7 +87,7 @@ class Excitation:
         "fourier",
         "of inceptionism: change waves in uncorrelated colors, or pixels.",
         converter=_registered(PARAMETRIZATIONS),
-        option=Option(metavar="fourier|pixels", registry="netdissect.visualization.methods:PARAMETRIZATIONS"),
+        option=Option(metavar="fourier|pixels", registry=PARAMETRIZATIONS),
     )
     transformations: bool = setting(
         True, "of inceptionism: move images at random.", converter=bool, option=Option(hidden=True)
@@ -140,7 +140,7 @@ class VisualizationOptions:
             flag="--method",
             metavar="A,B",
             help="Ways to look at a unit:",
-            registry="netdissect.visualization.methods:METHODS",
+            registry=METHODS,
         ),
     )
     units: str | tuple[int, ...] = setting(
@@ -165,7 +165,7 @@ class VisualizationOptions:
             flag="--variant",
             metavar="A,B",
             help="Of backprop:",
-            registry="netdissect.visualization.methods:VARIANTS",
+            registry=VARIANTS,
         ),
     )
     excitation: Excitation = setting(  # noqa: RUF009, a field of attrs
@@ -185,7 +185,7 @@ class VisualizationOptions:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     def units_of(self, layer: "LayerResult") -> list[int]:
-        """Return the numbers of the units to look at, each once; labelled units are sorted by IoU, the best first."""
+        """Return the numbers of the units to look at, each once; labelled units are sorted by score, the best first."""
         if self.units == ALL:
             return list(range(layer.unit_count))
         if isinstance(self.units, str):

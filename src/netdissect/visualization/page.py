@@ -13,9 +13,6 @@ from netdissect.types import OnProgress, no_progress
 from netdissect.visualization.methods import METHODS
 from netdissect.visualization.unit_pictures import UnitPictures
 
-#: The columns of the table of units, explained.
-_COLUMNS = "In the table: IoU with the label, and the highest activation on an image of the data"
-
 
 def write_visualization_page(result: Result, out: str | Path, *, on_progress: OnProgress = no_progress) -> Path:
     """Write the page of a result's pictures to the directory ``out``, and return the page's path."""
@@ -37,15 +34,17 @@ def visualization_sections(result: Result) -> list[Section]:
     """Return a section with a table of all units that have pictures, and a section per unit: card and pictures."""
     units = plain_visualizations(result)["units"]
     made = [(unit["made"], unit["highest"]) for unit in units if unit["made"] is not None]
-    columns = ["layer", "unit", "label", "iou", "highest", *(["made"] if made else [])]
+    first = next(iter(result.values()))
+    columns = ["layer", "unit", "label", first.score_column, "highest", *(["made"] if made else [])]
     table = Table("units", "Units and their labels", columns, [[unit[column] for column in columns] for unit in units])
-    text = f"{_COLUMNS}."
+    explained = f"In the table: {first.score_title} with the label, and the highest activation on an image of the data"
+    text = f"{explained}."
     if made:
         more, as_much = (sum(compare(*pair) for pair in made) for compare in (gt, eq))
         text = (
             f"Images made to excite {more} of {len(made)} units do so more than any image of the data"
             f"{f', those of {as_much} as much, which may be all there is' if as_much else ''}. "
-            f"{_COLUMNS}, and on an image made to excite it."
+            f"{explained}, and on an image made to excite it."
         )
     return [
         Section("Units", [table], text),
@@ -64,7 +63,7 @@ def visualization_notes(result: Result) -> list[str]:
     """Return lines for a reader: the run's notes on its visualized layers, and the layers without pictures."""
     others = tuple(f"{name}: " for name in result.description.layers if name not in result.layers)
     silent = [
-        f"{name}: no unit is looked at, since no label passes the cut, IoU > {layer.iou_threshold:g}"
+        f"{name}: no unit is looked at, since no label passes the cut, {layer.score_title} > {layer.iou_threshold:g}"
         for name, layer in result.layers.items()
         if not layer.visualized
     ]
@@ -82,14 +81,15 @@ def plain_visualizations(result: Result) -> dict[str, Any]:
 
 
 def _plain(layer: LayerResult, unit: int) -> dict[str, Any]:
-    pictures, label = layer.visualized[unit], _label(layer, unit)
+    pictures, label, top = layer.visualized[unit], _label(layer, unit), layer.top
+    assert top is not None  # pictures are made of a run that has top images
     made = [picture.activation for picture in pictures if _excites(picture.method) and isfinite(picture.activation)]
     return {
         "layer": layer.layer,
         "unit": unit,
         "label": label,
-        "iou": None if label is None else float(layer.labels_by_unit["iou"][unit]),
-        "highest": float(layer.top_activation[unit, 0]),
+        layer.score_column: None if label is None else float(layer.labels_by_unit[layer.score_column][unit]),
+        "highest": float(top.activation[unit, 0]),
         "made": max(made, default=None),
         "pictures": [
             {

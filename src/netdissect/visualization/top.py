@@ -30,7 +30,8 @@ class Top(Method):
     def look(self, context: LookContext, units: Sequence[int]) -> Iterator[Visualization]:
         """Yield each exemplar's image with its receptive field framed, beside the field alone."""
         exemplars: list[Exemplar] = []
-        indices = named_indices(context.data, context.layer.sample)
+        sample = context.layer.sample
+        indices = named_indices(context.data, sample.image_names if sample else ())
         for unit in units:
             highest = top_exemplars(context.layer, unit, context.options.images)
             known = {exemplar.index for exemplar in highest}

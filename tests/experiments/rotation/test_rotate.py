@@ -54,10 +54,10 @@ def test_the_run_has_the_layer_once_as_it_is_and_each_rotation(out, data, model)
     result = Result.load(out)
     turned = [f" rotated {amount} seed {seed}" for amount in ("0.5", "1") for seed in (3, 4)]
     assert list(result.layers) == [layer + name for layer in ("maps", "maps1") for name in ["", *turned, " in pca"]]
-    assert result["maps"].top_image.shape[1] == 4
+    assert result["maps"].top.image.shape[1] == 4
     options = OPTIONS | {"iou_threshold": 0.6, "quantile": 0.2}
     alone = dissect(model, "maps", data, basis=Rotated(0.5, 4), **options)
-    assert np.array_equal(result["maps rotated 0.5 seed 4"].intersection, alone["maps"].intersection)
+    assert np.array_equal(result["maps rotated 0.5 seed 4"].counts.intersection, alone["maps"].counts.intersection)
 
 
 def test_curves_are_the_summaries_of_the_run(out):

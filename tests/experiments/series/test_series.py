@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,8 +14,10 @@ import pytest
 from netdissect import NetdissectError, Result, Series
 from netdissect.experiments.series.plot import plot_unique, plot_units, spread
 from netdissect.experiments.series.steps import StepWriter, read_steps, step_folder, write_steps
+from netdissect.results.description import BasisDescription
 from netdissect.results.plot import plain_label
 from tests.report.results import random_layer, result_of
+from tests.results.flat import changed, with_description
 from tests.unchecked import unchecked_types
 
 STEPS = (0, 7, 20, 1000)
@@ -25,7 +28,7 @@ UNITS = 9
 def results():
     """In no order; at the first step no unit has a label."""
     layers = {step: random_layer(UNITS, seed=step, categories=4) for step in STEPS}
-    layers[0].intersection[:] = 0
+    layers[0].counts.intersection[:] = 0
     return {step: result_of(layers[step], name=f"step {step}") for step in (20, 0, 1000, 7)}
 
 
@@ -43,9 +46,9 @@ def best_of_categories(layer, unit):
     """By category the concept of highest IoU, from the definition."""
     best = {}
     for column, concept in enumerate(layer.concepts):
-        overlap = int(layer.intersection[unit, column])
+        overlap = int(layer.counts.intersection[unit, column])
         category = layer.categories.index(concept.category)
-        union = int(layer.unit_area[unit, category]) + int(layer.concept_area[column]) - overlap
+        union = int(layer.counts.unit_area[unit, category]) + int(layer.counts.concept_area[column]) - overlap
         iou = overlap / union if overlap else 0.0
         if iou > best.get(concept.category, (0.0, None))[0]:
             best[concept.category] = (iou, concept)
@@ -186,10 +189,13 @@ def test_writing_side_by_side_loses_no_step(results, tmp_path):
 
 def test_bases_are_compared(results):
     def with_basis(basis):
-        about = {**results[0].about, "layers": {"conv": {**results[0].description.layers["conv"], "basis": basis}}}
-        return replace(results[0], about=about)
+        layers = {"conv": attrs.evolve(results[0].description.layers["conv"], basis=basis)}
+        return with_description(results[0], layers=layers)
 
-    one, same, other = (with_basis({"layer": "conv", "kind": "rotation", "seed": seed}) for seed in (0, 0, 1))
+    one, same, other = (
+        with_basis(BasisDescription(layer="conv", kind="rotation", words="", facts={"seed": seed}))
+        for seed in (0, 0, 1)
+    )
     assert Series({0: one, 1: same}).steps == (0, 1)
     for result in (other, results[0]):
         with pytest.raises(NetdissectError, match="steps 0 and 1 cannot be compared: the basis of conv differs"):
@@ -200,7 +206,7 @@ def test_figures_take_any_name():
     names = {"object": "cost $^_$", "part": "_hidden", "texture": "plain"}
     layer = random_layer(UNITS, layer="$^_$")
     concepts = tuple(replace(concept, category=names[concept.category]) for concept in layer.concepts)
-    series = Series({step: result_of(replace(layer, concepts=concepts)) for step in (0, 1)})
+    series = Series({step: result_of(changed(layer, concepts=concepts)) for step in (0, 1)})
     for plot in (plot_unique, plot_units):
         figure = plot(series, "$^_$")
         figure.savefig(io.BytesIO(), format="svg")

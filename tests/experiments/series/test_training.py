@@ -146,8 +146,8 @@ def test_within_autocast_it_is_as_outside_and_weights_keep_their_gradients():
     monitor = TrainingMonitor("relu", dataset(), **OPTIONS)
     lower = TrainingMonitor("relu", dataset(), precision="bfloat16", **OPTIONS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert np.array_equal(monitor.dissect(model, 0)["relu"].top_maps, alone["relu"].top_maps)
-        assert not np.array_equal(lower.dissect(model, 0)["relu"].top_maps, alone["relu"].top_maps)
+        assert np.array_equal(monitor.dissect(model, 0)["relu"].top.maps, alone["relu"].top.maps)
+        assert not np.array_equal(lower.dissect(model, 0)["relu"].top.maps, alone["relu"].top.maps)
         model(images).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
@@ -164,17 +164,17 @@ def test_between_forward_and_backward_of_frozen_batch_norm():
 def test_networks_that_are_wrapped():
     model = small()
     monitor = TrainingMonitor("relu", dataset(), every=1, **OPTIONS)
-    expected = monitor.dissect(model, 0)["relu"].intersection
+    expected = monitor.dissect(model, 0)["relu"].counts.intersection
     compiled = torch.compile(model, backend="eager")
-    assert np.array_equal(monitor.dissect(compiled, 1)["relu"].intersection, expected)
+    assert np.array_equal(monitor.dissect(compiled, 1)["relu"].counts.intersection, expected)
     compiled(torch.randn(2, 3, 8, 8)).sum().backward()
-    assert np.array_equal(monitor.dissect(nn.DataParallel(compiled), 2)["relu"].intersection, expected)
+    assert np.array_equal(monitor.dissect(nn.DataParallel(compiled), 2)["relu"].counts.intersection, expected)
     itself, graphs = small(), []
     itself.compile(backend=lambda graph, inputs: graphs.append(graph) or graph.forward)
     itself(torch.randn(2, 3, 8, 8))
     compiled_before = len(graphs)
     itself.load_state_dict(small().state_dict())
-    assert np.array_equal(monitor.dissect(itself, 3)["relu"].intersection, expected)
+    assert np.array_equal(monitor.dissect(itself, 3)["relu"].counts.intersection, expected)
     assert len(graphs) == compiled_before > 0  # not anew, with our hooks
 
 

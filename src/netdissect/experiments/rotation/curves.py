@@ -60,6 +60,7 @@ class Curve:
     categories: tuple[str, ...]
     rotations: tuple[Counted, ...]
     others: tuple[Counted, ...]
+    score_title: str = "IoU"
 
     @property
     def amounts(self) -> list[float]:
@@ -152,7 +153,9 @@ def rotation_curves(result: Result) -> list[Curve]:
             continue
         first = result[views[0].name]
         others = tuple(view for view in views if view.amount is None)
-        curves.append(Curve(layer_name, first.iou_threshold, first.categories, tuple(rotations), others))
+        curves.append(
+            Curve(layer_name, first.iou_threshold, first.categories, tuple(rotations), others, first.score_title)
+        )
     if not curves:
         raise NetdissectError(f"{result.name}: has no rotated layers")
     return curves

@@ -26,7 +26,7 @@ def write_rotation_page(result: Result, out: Path, *, on_progress: OnProgress = 
             ("Network", result.description.network.name),
             ("Data", f"{data.images:,} images of {data.name}"),
             ("Quantile", f"{settings.quantile:g}"),
-            ("IoU cut", f"{settings.iou_threshold:g}"),
+            (f"{curves[0].score_title} cut", f"{settings.iou_threshold:g}"),
         ],
         data={"name": result.name, "layers": [curve.plain() for curve in curves]},
     )
@@ -59,7 +59,7 @@ def _table(curve: Curve, index: int) -> Table:
         rows.append([f"a = {amount:g}", len(total.values), *unique, _short(total.mean), total.deviation, *by_label])
     for view in curve.others:
         rows.append([view.name, None, *view.unique.values(), view.total, None, view.labels, view.unique_labels])
-    caption = f"Unique detectors, means over rotations; IoU > {curve.iou_threshold:g}"
+    caption = f"Unique detectors, means over rotations; {curve.score_title} > {curve.iou_threshold:g}"
     return Table(f"{index}-detectors", caption, columns, rows)
 
 
@@ -68,7 +68,7 @@ def _short(mean: float) -> int | float:
 
 
 def _best_units(result: Result, curve: Curve) -> Gallery:
-    """Return the units of highest IoU of channels, of one seed's half and whole rotation, and of other bases."""
+    """Return the units of highest score of channels, of one seed's half and whole rotation, and of other bases."""
     amounts = [amount for amount in curve.amounts if amount]
     seed = next(view.seed for view in curve.rotations if view.amount)
     chosen = {0.0, amounts[(len(amounts) - 1) // 2], amounts[-1]}
@@ -85,4 +85,4 @@ def _best_units(result: Result, curve: Curve) -> Gallery:
         )
         for rank in range(max(map(len, best)))
     ]
-    return Gallery("The units of highest IoU of each basis", [view.name for view in shown], rows)
+    return Gallery(f"The units of highest {curve.score_title} of each basis", [view.name for view in shown], rows)

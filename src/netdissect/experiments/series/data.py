@@ -29,6 +29,8 @@ class SeriesData:
         self.steps = tuple(sorted(results))
         first = results[self.steps[0]]
         self.layers = tuple(first.layers)
+        self._scores = {layer: of_layer.score_column for layer, of_layer in first.items()}
+        self._titles = {layer: of_layer.score_title for layer, of_layer in first.items()}
         self._summaries: dict[str, dict[int, dict[str, Any]]] = {layer: {} for layer in self.layers}
         labels: dict[str, list[pd.DataFrame]] = {layer: [] for layer in self.layers}
         detectors: dict[str, list[pd.DataFrame]] = {layer: [] for layer in self.layers}
@@ -51,6 +53,14 @@ class SeriesData:
         """Return the series in the directory ``path``. Raises ``NetdissectError`` for anything else."""
         root = Path(path)
         return cls(_SavedRuns(read_steps(root)), root.absolute().name)
+
+    def score_column(self, layer: str) -> str:
+        """Return the column of scores in the tables of a layer."""
+        return self._scores[layer]
+
+    def score_title(self, layer: str) -> str:
+        """Return the title of a layer's score."""
+        return self._titles[layer]
 
     def categories(self, layer: str) -> list[str]:
         """Return the categories that were counted, in the order of the layer's result."""
@@ -85,20 +95,21 @@ class SeriesData:
     def first_detectors(self, layer: str) -> pd.DataFrame:
         """Return each concept that ever has a detector, by category, with the first ``step`` at which it has one.
 
-        ``unit`` is its best detector at this step, ``iou`` the unit's IoU; it has detectors at ``steps`` steps in all.
+        ``unit`` is its best detector at this step, beside the unit's score; it has detectors at ``steps`` steps in all.
         """
-        detectors = self._detectors[layer].sort_values(["step", "iou", "unit"], ascending=[True, False, True])
+        score = self._scores[layer]
+        detectors = self._detectors[layer].sort_values(["step", score, "unit"], ascending=[True, False, True])
         groups = detectors.groupby(["category", "concept"], sort=False)
-        first = groups[["step", "unit", "iou"]].first().assign(steps=groups["step"].nunique()).reset_index()
+        first = groups[["step", "unit", score]].first().assign(steps=groups["step"].nunique()).reset_index()
         return first.sort_values(["step", "category", "concept"], ignore_index=True)
 
     def units(self, layer: str) -> pd.DataFrame:
-        """Return each unit's label through time, a row per ``unit`` and ``step``: ``category``, ``concept``, ``iou``.
+        """Return each unit's label through time, a row per ``unit`` and ``step``: ``category``, ``concept``, score.
 
-        A unit whose mask overlaps no concept has no label, and an IoU of 0. ``is_detector`` is whether the IoU is
+        A unit whose mask overlaps no concept has no label, and a score of 0. ``is_detector`` is whether the score is
         greater than the cut.
         """
-        columns = ["unit", "step", "category", "concept", "iou", "is_detector"]
+        columns = ["unit", "step", "category", "concept", self._scores[layer], "is_detector"]
         return self._labels[layer].sort_values(["unit", "step"], ignore_index=True)[columns]
 
     def summary(self) -> dict[str, Any]:

@@ -66,8 +66,10 @@ def _sections(series: SeriesData, layer: str, index: int, shown: dict[int, Resul
                     f"first-{index}",
                     "Each concept that ever has a detector, the first step at which, the best of its detectors then, "
                     f"and at how many of the {len(series.steps)} steps it has one.",
-                    ["step", "category", "concept", "unit", "IoU", "steps"],
-                    first[["step", "category", "concept", "unit", "iou", "steps"]].to_numpy(dtype=object).tolist(),
+                    ["step", "category", "concept", "unit", series.score_title(layer), "steps"],
+                    first[["step", "category", "concept", "unit", series.score_column(layer), "steps"]]
+                    .to_numpy(dtype=object)
+                    .tolist(),
                 )
             ],
         ),
@@ -98,27 +100,31 @@ def _unit_table(series: SeriesData, layer: str, name: str) -> Table:
     steps = spread(series.steps, _STEPS_IN_TABLE)
     units = series.units(layer)
     units = units[units["step"].isin(steps)]
-    labels = np.array([_label(row) for row in units.to_dict("records")], dtype=object).reshape(-1, len(steps))
-    caption = "Each unit's label and its IoU, in brackets where the unit is no detector."
+    labels = np.array(
+        [_label(row, series.score_column(layer)) for row in units.to_dict("records")], dtype=object
+    ).reshape(-1, len(steps))
+    caption = f"Each unit's label and its {series.score_title(layer)}, in brackets where the unit is no detector."
     if len(steps) < len(series.steps):
         caption += " Some of the steps; data.json has all."
     rows = [[unit, *unit_labels] for unit, unit_labels in enumerate(labels.tolist())]
     return Table(name, caption, ["unit", *(f"step {step}" for step in steps)], rows)
 
 
-def _label(row: Mapping[Any, Any]) -> str:
+def _label(row: Mapping[Any, Any], score: str) -> str:
     """Return the label in a row of ``SeriesData.units`` as text."""
     if pd.isna(row["concept"]):
         return ""
-    text = f"{row['concept']} {row['iou']:.3f}"
+    text = f"{row['concept']} {row[score]:.3f}"
     return text if row["is_detector"] else f"({text})"
 
 
 def _galleries(series: SeriesData, layer: str, shown: dict[int, Result]) -> list[Gallery]:
     units = series.units(layer)
     wanted = {
-        "The best detectors of the last step, each of another concept, and what they were before.": _best_units(units),
-        "Detectors of the most different concepts.": _changed_units(units),
+        "The best detectors of the last step, each of another concept, and what they were before.": _best_units(
+            units, series.score_column(layer)
+        ),
+        "Detectors of the most different concepts.": _changed_units(units, series.score_column(layer)),
     }
     return [
         Gallery(
@@ -131,16 +137,16 @@ def _galleries(series: SeriesData, layer: str, shown: dict[int, Result]) -> list
     ]
 
 
-def _best_units(units: pd.DataFrame) -> list[int]:
+def _best_units(units: pd.DataFrame, score: str) -> list[int]:
     last = units[(units["step"] == units["step"].max()) & units["is_detector"]]
-    best = last.sort_values(["iou", "unit"], ascending=[False, True]).drop_duplicates(["category", "concept"])
+    best = last.sort_values([score, "unit"], ascending=[False, True]).drop_duplicates(["category", "concept"])
     return best["unit"].head(_UNITS_SHOWN).tolist()
 
 
-def _changed_units(units: pd.DataFrame) -> list[int]:
-    """Return the detectors with labels of most concepts over time, at least two; ties go to the higher IoU."""
+def _changed_units(units: pd.DataFrame, score: str) -> list[int]:
+    """Return the detectors with labels of most concepts over time, at least two; ties go to the higher score."""
     detectors = units[units["is_detector"]]
     kinds = (detectors["category"].astype(str) + "\t" + detectors["concept"].astype(str)).groupby(detectors["unit"])
-    found = pd.DataFrame({"concepts": kinds.nunique(), "iou": detectors.groupby("unit")["iou"].max()})
-    found = found[found["concepts"] > 1].sort_values(["concepts", "iou"], ascending=False, kind="stable")
+    found = pd.DataFrame({"concepts": kinds.nunique(), score: detectors.groupby("unit")[score].max()})
+    found = found[found["concepts"] > 1].sort_values(["concepts", score], ascending=False, kind="stable")
     return found.index[:_UNITS_SHOWN].tolist()

@@ -156,7 +156,7 @@ def compared(result: Result) -> dict[str, Any]:
         shared[f"number of units of {name}"] = layer.unit_count
         shared[f"list of concepts of {name}"] = layer.concepts
         shared[f"quantile of {name}"] = layer.quantile
-        shared[f"IoU threshold of {name}"] = layer.iou_threshold
+        shared[f"{layer.score_title} threshold of {name}"] = layer.iou_threshold
         shared[f"basis of {name}"] = result.basis_of(name)
     return shared | {f"option {name}": value for name, value in options.items() if name not in _OF_NO_MATTER}
 

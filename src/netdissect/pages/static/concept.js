@@ -18,16 +18,17 @@ conceptCards.forEach((card) => conceptWatcher.watch(card));
 const saveUnits = document.getElementById("save-units");
 saveUnits.hidden = !conceptCards.length;
 saveUnits.addEventListener("click", () => {
+  const scoreColumn = document.getElementById("content").dataset.scoreColumn;
   const rows = conceptCards.map(({ dataset }) => [
     dataset.id,
     dataset.unit,
-    dataset.iou,
+    dataset.score,
     dataset.ceiling,
     dataset.label,
     dataset.detector,
   ]);
   saveTable(document.querySelector("h1").textContent, [
-    ["layer", "unit", "iou", "iou_ceiling", "is_label", "is_detector"],
+    ["layer", "unit", scoreColumn, `${scoreColumn}_ceiling`, "is_label", "is_detector"],
     ...rows,
   ]);
 });

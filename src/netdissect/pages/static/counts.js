@@ -1,9 +1,9 @@
 // Counting detectors at any cut, as LayerResult.summary does. `layer` is a table of data/report.js.
 "use strict";
 
-// The label's IoU, 0 without one.
-function labelIou(layer, unit) {
-  return layer.label[unit] < 0 ? 0 : layer.iou[unit][layer.label[unit]];
+// The label's score, 0 without one.
+function labelScore(layer, unit) {
+  return layer.label[unit] < 0 ? 0 : layer.score[unit][layer.label[unit]];
 }
 
 // The label's concept, undefined without one.
@@ -16,8 +16,8 @@ function countDetectors(report, layer, cut) {
   const counts = layer.categories.map(() => ({ byLabel: new Map(), byCategory: new Map() }));
   const add = (map, name) => map.set(name, (map.get(name) || 0) + 1);
   for (let unit = 0; unit < layer.units; unit++) {
-    layer.iou[unit].forEach((iou, place) => {
-      if (!(iou > cut)) return;
+    layer.score[unit].forEach((score, place) => {
+      if (!(score > cut)) return;
       const { name } = report.concepts[layer.concept[unit][place]];
       add(counts[place].byCategory, name);
       if (layer.label[unit] === place) add(counts[place].byLabel, name);
@@ -39,8 +39,8 @@ function sumOver(rows, way, what) {
   return rows.reduce((sum, row) => sum + row[way][what], 0);
 }
 
-// Units by falling IoU of their label, those without one last: the place of each is its rank.
-function unitsByIou(layer) {
+// Units by falling score of their label, those without one last: the place of each is its rank.
+function unitsByScore(layer) {
   const units = Array.from({ length: layer.units }, (_, unit) => unit);
-  return units.sort((a, b) => labelIou(layer, b) - labelIou(layer, a) || a - b);
+  return units.sort((a, b) => labelScore(layer, b) - labelScore(layer, a) || a - b);
 }

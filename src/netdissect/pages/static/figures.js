@@ -57,13 +57,13 @@ function bar(concept, { name: category, color }, count, x, base, tall) {
   return link;
 }
 
-// How many units have which IoU, by the category of their label. The slider of the cut is as wide as the axis.
+// How many units have which score, by the category of their label. The slider of the cut is as wide as the axis.
 const DISTRIBUTION = { left: 40, right: 12, top: 8, height: 110, widest: 560, bins: 50 };
 
-// The largest IoU shown.
+// The largest score shown.
 function distributionReach(layer) {
   let most = 0;
-  for (let unit = 0; unit < layer.units; unit++) most = Math.max(most, labelIou(layer, unit));
+  for (let unit = 0; unit < layer.units; unit++) most = Math.max(most, labelScore(layer, unit));
   return Math.min(1, Math.max(0.1, Math.ceil(most * 20) / 20));
 }
 
@@ -92,25 +92,25 @@ function drawDistribution(report, layer, cut, room) {
         height: tall,
         fill: color,
       };
-      drawn.push(titled(`${isolated(name)}, IoU ${from} to ${to}: ${plural(count, "unit")}`, drawing("rect", rect)));
+      drawn.push(titled(`${isolated(name)}, ${report.score.title} ${from} to ${to}: ${plural(count, "unit")}`, drawing("rect", rect)));
     });
   });
-  const at = (iou) => left + axis * Math.min(1, iou / reach);
+  const at = (score) => left + axis * Math.min(1, score / reach);
   drawn.push(
-    ...ticks(reach, 6).map((iou) => words(iou, at(iou), base + 15, { "text-anchor": "middle", class: "small" })),
+    ...ticks(reach, 6).map((score) => words(score, at(score), base + 15, { "text-anchor": "middle", class: "small" })),
   );
   drawn.push(line(at(cut), top - 6, at(cut), base + 3, { class: "cut-line" }));
-  const label = `IoU of the labels of ${plural(layer.units - unnamed, "unit")}${unnamed ? `; ${unnamed} have no label` : ""}`;
+  const label = `${report.score.title} of the labels of ${plural(layer.units - unnamed, "unit")}${unnamed ? `; ${unnamed} have no label` : ""}`;
   return svg(width, base + 20, label, ...drawn);
 }
 
-// Per bin and category the units whose label has an IoU there, and how many have no label.
+// Per bin and category the units whose label has a score there, and how many have no label.
 function binned(layer, bins, reach) {
   const counts = Array.from({ length: bins }, () => layer.categories.map(() => 0));
   let unnamed = 0;
   for (let unit = 0; unit < layer.units; unit++) {
     if (layer.label[unit] < 0) unnamed++;
-    else counts[Math.min(bins - 1, Math.floor((bins * labelIou(layer, unit)) / reach))][layer.label[unit]]++;
+    else counts[Math.min(bins - 1, Math.floor((bins * labelScore(layer, unit)) / reach))][layer.label[unit]]++;
   }
   return { counts, unnamed };
 }

@@ -143,7 +143,7 @@ class FrontPage {
       const field = elements[name];
       const known = !field.options || [...field.options].some((option) => option.value === view[name]);
       if (!known && name !== "sort") field.append(element("option", { value: view[name] }, shortened(view[name], 40))); // of another layer
-      if (field.value !== view[name]) field.value = known || name !== "sort" ? view[name] : "iou";
+      if (field.value !== view[name]) field.value = known || name !== "sort" ? view[name] : DEFAULTS.sort;
     }
     elements.detectors.checked = Boolean(view.detectors);
   }

@@ -1,7 +1,7 @@
 // What is looked at, kept in the address, so that a view can be sent.
 "use strict";
 
-const DEFAULTS = { layer: "", cut: "", text: "", category: "", concept: "", sort: "iou", detectors: "", unit: "" };
+const DEFAULTS = { layer: "", cut: "", text: "", category: "", concept: "", sort: "score", detectors: "", unit: "" };
 
 // Browsers do not take an address at every move of a slider.
 const ADDRESS_DELAY = 200;

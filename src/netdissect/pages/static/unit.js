@@ -78,8 +78,8 @@ class UnitView {
       ? [
           element("a", { class: "concept", href: `concepts/${concept.page}` }, concept.name),
           ` ${isolated(grid.category(concept).name)}, `,
-          term("iou", "IoU"),
-          ` ${labelIou(layer, unit).toFixed(3)} (`,
+          term("score", this.report.score.title),
+          ` ${labelScore(layer, unit).toFixed(3)} (`,
           term("ceiling", "ceiling"),
           ` ${layer.ceiling[unit].toFixed(3)}), rank ${counted(grid.rank.get(unit))} of ${plural(layer.units, "unit")}`,
         ]
@@ -108,6 +108,7 @@ class UnitView {
     const { layer } = this.grid;
     const saveOverlaps = () => saveTable(this.name("concepts"), this.overlapRows(details.best));
     return [
+      ...this.statistics(details.statistics),
       ...this.topImages(details.shots),
       element(
         "div",
@@ -122,6 +123,15 @@ class UnitView {
       ),
       ...this.visualizations(details.visualizations),
     ];
+  }
+
+  // Further statistics of the label.
+  statistics(listed) {
+    if (!listed.length) return [];
+    const facts = listed.map(({ title, help, value }) =>
+      element("div", {}, element("dt", { title: help }, title), element("dd", {}, value ?? "unknown")),
+    );
+    return [element("dl", { class: "facts statistics" }, ...facts)];
   }
 
   // None where the layer is known from a table alone.
@@ -185,14 +195,14 @@ class UnitView {
   }
 
   overlaps(layer, best) {
-    const most = Math.max(1e-9, ...best.flat().map(([, iou]) => iou)),
+    const most = Math.max(1e-9, ...best.flat().map(([, score]) => score)),
       { report } = this;
     const bodies = best.map((concepts, place) => {
       const { name, color } = report.categories[layer.categories[place]];
       return element(
         "tbody",
         {},
-        concepts.map(([concept, iou, ceiling], at) =>
+        concepts.map(([concept, score, ceiling], at) =>
           element(
             "tr",
             {},
@@ -202,19 +212,19 @@ class UnitView {
               {},
               element("a", { href: `concepts/${report.concepts[concept].page}` }, report.concepts[concept].name),
             ),
-            element("td", {}, iou.toFixed(3)),
+            element("td", {}, score.toFixed(3)),
             element("td", {}, ceiling.toFixed(2)),
             element(
               "td",
               { class: "meter", "aria-hidden": "true" },
-              element("i", { style: `width:${Math.round((100 * iou) / most)}%;background:${color}` }),
+              element("i", { style: `width:${Math.round((100 * score) / most)}%;background:${color}` }),
             ),
           ),
         ),
       );
     });
     if (!best.flat().length) return element("p", { class: "soft" }, "None: no concept's pixels lie under its mask.");
-    const names = ["Category", "Concept", term("iou", "IoU"), term("ceiling", "ceiling")].map((name) =>
+    const names = ["Category", "Concept", term("score", this.report.score.title), term("ceiling", "ceiling")].map((name) =>
       element("th", { scope: "col" }, name),
     );
     const head = element("thead", {}, element("tr", {}, ...names, element("td", { class: "meter" })));
@@ -223,18 +233,19 @@ class UnitView {
 
   overlapRows(best) {
     const { report } = this,
-      { layer } = this.grid;
+      { layer } = this.grid,
+      { column } = report.score;
     const rows = best.flatMap((concepts, place) =>
-      concepts.map(([concept, iou, ceiling]) => [
+      concepts.map(([concept, score, ceiling]) => [
         layer.id,
         this.unit,
         report.categories[layer.categories[place]].name,
         report.concepts[concept].name,
-        iou,
+        score,
         ceiling,
       ]),
     );
-    return [["layer", "unit", "category", "concept", "iou", "iou_ceiling"], ...rows];
+    return [["layer", "unit", "category", "concept", column, `${column}_ceiling`], ...rows];
   }
 
   activations(told) {
@@ -267,7 +278,7 @@ class UnitView {
         { class: "elsewhere" },
         others.map((other) => {
           const concept = labelConcept(report, other, unit);
-          const told = concept ? `${isolated(concept.name)}, IoU ${labelIou(other, unit).toFixed(3)}` : "no label";
+          const told = concept ? `${isolated(concept.name)}, ${report.score.title} ${labelScore(other, unit).toFixed(3)}` : "no label";
           return element("li", {}, leadTo(element("a", {}, other.id), { layer: other.id, unit }), ` ${told}`);
         }),
       ),

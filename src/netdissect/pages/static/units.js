@@ -7,10 +7,10 @@ class UnitGrid {
     this.report = report;
     this.layer = layer;
     this.number = number;
-    this.byIou = unitsByIou(layer);
-    this.rank = new Map(this.byIou.map((unit, place) => [unit, place + 1]));
+    this.byScore = unitsByScore(layer);
+    this.rank = new Map(this.byScore.map((unit, place) => [unit, place + 1]));
     this.shown = [];
-    this.cards = new Map(this.byIou.map((unit) => [unit, this.card(unit)]));
+    this.cards = new Map(this.byScore.map((unit) => [unit, this.card(unit)]));
     this.watcher = new ShotWatcher((card) => ({
       layer: number,
       unit: Number(card.dataset.unit),
@@ -50,11 +50,11 @@ class UnitGrid {
     return [
       element("a", { class: "concept", href: `concepts/${concept.page}` }, concept.name),
       element("span", { class: "soft" }, this.category(concept).name),
-      element("span", { class: "soft", title: `Rank ${rank} of ${layer.units} by IoU` }, `#${rank}`),
+      element("span", { class: "soft", title: `Rank ${rank} of ${layer.units} by ${this.report.score.title}` }, `#${rank}`),
       element(
         "span",
-        { class: "iou", title: `No mask of this area could exceed ${layer.ceiling[unit].toFixed(3)}` },
-        `IoU ${labelIou(layer, unit).toFixed(3)}`,
+        { class: "score", title: `No mask of this area could exceed ${layer.ceiling[unit].toFixed(3)}` },
+        `${this.report.score.title} ${labelScore(layer, unit).toFixed(3)}`,
       ),
     ];
   }
@@ -64,18 +64,18 @@ class UnitGrid {
     if (!event.target.closest("a") && !String(getSelection())) go({ layer: this.layer.id, unit }, true);
   }
 
-  // The best concepts of other categories that pass the cut: [concept, IoU].
+  // The best concepts of other categories that pass the cut: [concept, score].
   others(unit, cut) {
     const { layer, report } = this;
-    return layer.iou[unit].flatMap((iou, place) =>
-      place !== layer.label[unit] && iou > cut ? [[report.concepts[layer.concept[unit][place]], iou]] : [],
+    return layer.score[unit].flatMap((score, place) =>
+      place !== layer.label[unit] && score > cut ? [[report.concepts[layer.concept[unit][place]], score]] : [],
     );
   }
 
   fits(unit, { text, category, concept: name, detectors }, cut) {
     const concept = this.concept(unit),
       wanted = text.trim().toLowerCase();
-    if (detectors && !(labelIou(this.layer, unit) > cut)) return false;
+    if (detectors && !(labelScore(this.layer, unit) > cut)) return false;
     if (category && (!concept || this.category(concept).name !== category)) return false;
     if (name && concept?.name !== name) return false;
     if (!wanted || String(unit) === wanted || `unit ${unit}` === wanted) return true;
@@ -85,11 +85,11 @@ class UnitGrid {
 
   // All units, in the order asked for.
   sorted(sort) {
-    if (sort === "unit") return [...this.byIou].sort((a, b) => a - b);
-    if (sort !== "concept") return this.byIou;
+    if (sort === "unit") return [...this.byScore].sort((a, b) => a - b);
+    if (sort !== "concept") return this.byScore;
     const name = (unit) => this.concept(unit)?.name;
-    const unnamed = this.byIou.filter((unit) => name(unit) === undefined);
-    const named = this.byIou.filter((unit) => name(unit) !== undefined);
+    const unnamed = this.byScore.filter((unit) => name(unit) === undefined);
+    const named = this.byScore.filter((unit) => name(unit) !== undefined);
     return [...named.sort((a, b) => name(a).localeCompare(name(b), "en")), ...unnamed];
   }
 
@@ -110,9 +110,9 @@ class UnitGrid {
     this.cut = cut;
     for (const [unit, card] of this.cards) {
       if (!this.concept(unit)) continue;
-      card.classList.toggle("detector", labelIou(this.layer, unit) > cut);
+      card.classList.toggle("detector", labelScore(this.layer, unit) > cut);
       const others = this.others(unit, cut).map(
-        ([concept, iou]) => `${isolated(concept.name)} (${isolated(this.category(concept).name)}, ${iou.toFixed(2)})`,
+        ([concept, score]) => `${isolated(concept.name)} (${isolated(this.category(concept).name)}, ${score.toFixed(2)})`,
       );
       card.querySelector(".also").textContent = others.length ? `also ${others.join(", ")}` : "";
     }
@@ -120,21 +120,22 @@ class UnitGrid {
 
   // The units shown, as rows of a table.
   rows() {
-    const { layer } = this;
+    const { layer } = this,
+      { column } = this.report.score;
     const rows = this.shown.map((unit) => {
       const concept = this.concept(unit),
-        iou = labelIou(layer, unit);
+        score = labelScore(layer, unit);
       return [
         layer.id,
         unit,
         concept?.name ?? "",
         concept ? this.category(concept).name : "",
-        iou,
+        score,
         layer.ceiling[unit],
-        iou > this.cut,
+        score > this.cut,
         this.rank.get(unit),
       ];
     });
-    return [["layer", "unit", "concept", "category", "iou", "iou_ceiling", "is_detector", "rank"], ...rows];
+    return [["layer", "unit", "concept", "category", column, `${column}_ceiling`, "is_detector", "rank"], ...rows];
   }
 }
