@@ -1,1 +1,1 @@
-"""What is learned of a network by dissecting it more than once."""
+"""Experiments: a network dissected more than once."""

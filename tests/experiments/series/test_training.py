@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.tensorboard import SummaryWriter
 
 from netdissect import NetdissectError, Series, TrainingMonitor, dissect
-from netdissect.experiments.series.preserve_training_state import untouched
+from netdissect.experiments.series.preserve_training_state import preserve_training_state
 from netdissect.experiments.series.steps import read_steps, step_folder, write_steps
 from tests.experiments.nets import OPTIONS, Small, dataset, small
 from tests.unchecked import unchecked_types
@@ -282,7 +282,7 @@ def test_a_buffer_that_did_not_change_is_not_written():
     model = nn.Module()
     for place, buffer in enumerate(buffers):
         model.register_buffer(f"b{place}", buffer)
-    with untouched(model):
+    with preserve_training_state(model):
         buffers[1][0] = 7
     assert [buffer._version for buffer in buffers] == [0, 2, 0]  # changed, and put back
     assert buffers[1][0] == 1 and buffers[1].isnan().tolist() == [False, True]

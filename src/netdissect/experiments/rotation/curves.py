@@ -1,4 +1,4 @@
-"""Detectors against rotation: what a saved run of rotated layers tells, without its network."""
+"""Curves of detectors against rotation, from a saved run of rotated layers."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,11 @@ from netdissect.types import NetdissectError
 
 @dataclass(frozen=True)
 class Counted:
-    """The detectors of a layer in one basis; ``name`` is what the run calls it.
+    """The detectors of a layer in one basis, which the run calls ``name``.
 
-    ``amount`` of the rotation of ``seed``; the channels are 0 of every seed's, and of other bases both are None.
-    ``unique`` are those of each category counted by category, ``labels`` and ``unique_labels`` count by label.
+    ``amount`` and ``seed`` are those of the rotation: channels have an amount of 0 and no seed, other bases neither.
+    ``unique`` has the unique detectors per category, counted by category; ``labels`` and ``unique_labels`` count by
+    label.
     """
 
     name: str
@@ -28,13 +29,17 @@ class Counted:
 
     @property
     def total(self) -> int:
-        """Unique detectors, summed over the categories, as the paper counts them."""
+        """The number of unique detectors, summed over the categories, as the paper counts them."""
         return sum(self.unique.values())
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A count over the seeds: each, their mean, and their standard deviation, None of one alone."""
+    """A count over the seeds: all values, their mean, and their standard deviation, None for a single value.
+
+    >>> Spread.of([2, 4]).mean
+    3.0
+    """
 
     values: tuple[int, ...]
     mean: float
@@ -42,12 +47,13 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "Spread":
+        """Return the spread of these values."""
         return cls(tuple(values), statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Of a layer the counts of its rotations, by amount and seed, and of its ``others``: components, say."""
+    """The counts of a layer in its rotations, by amount and seed, and in ``others``, such as components."""
 
     layer: str
     iou_threshold: float
@@ -58,31 +64,32 @@ class Curve:
 
     @property
     def amounts(self) -> list[float]:
-        return sorted({float(one.amount) for one in self.rotations if one.amount is not None})
+        """The amounts of rotation, ascending."""
+        return sorted({float(view.amount) for view in self.rotations if view.amount is not None})
 
     def at(self, amount: float | int) -> list[Counted]:
-        """The rotations by this amount, one for each seed; the channels are one for all."""
-        return [one for one in self.rotations if one.amount == amount]
+        """Return the rotations by this amount, one per seed; channels have one for all seeds."""
+        return [view for view in self.rotations if view.amount == amount]
 
     def total(self, amount: float | int) -> Spread:
-        """Unique detectors, summed over the categories."""
-        return Spread.of([one.total for one in self.at(amount)])
+        """Return the numbers of unique detectors, summed over the categories."""
+        return Spread.of([view.total for view in self.at(amount)])
 
     def unique(self, amount: float | int, category: str) -> Spread:
-        """Unique detectors of a category."""
-        return Spread.of([one.unique[category] for one in self.at(amount)])
+        """Return the numbers of unique detectors of a category."""
+        return Spread.of([view.unique[category] for view in self.at(amount)])
 
     def labels(self, amount: float | int) -> Spread:
-        """Detectors by label."""
-        return Spread.of([one.labels for one in self.at(amount)])
+        """Return the numbers of detectors, counted by label."""
+        return Spread.of([view.labels for view in self.at(amount)])
 
     def unique_labels(self, amount: float | int) -> Spread:
-        """Unique detectors by label."""
-        return Spread.of([one.unique_labels for one in self.at(amount)])
+        """Return the numbers of unique detectors, counted by label."""
+        return Spread.of([view.unique_labels for view in self.at(amount)])
 
     @property
     def lost(self) -> float | None:
-        """The share of the channels' unique detectors that a whole rotation loses, on average."""
+        """The mean share of the channels' unique detectors that a whole rotation loses; None if unknown."""
         if not {0.0, 1.0} <= set(self.amounts):
             return None
         before = self.total(0.0).mean
@@ -90,13 +97,13 @@ class Curve:
 
     @property
     def verdict(self) -> str:
-        """``lost`` in words; nothing where it is not known."""
+        """``lost`` in words; empty if unknown."""
         if self.lost is None:
             return ""
         return f"a whole rotation {'loses' if self.lost >= 0 else 'gains'} {abs(self.lost):.0%} of the unique detectors"
 
     def plain(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """Return the curve as plain data."""
         return {
             "layer": self.layer,
             "iou_threshold": self.iou_threshold,
@@ -104,15 +111,15 @@ class Curve:
             "amounts": [self._plain_at(amount) for amount in self.amounts],
             "others": [
                 {
-                    "layer": one.name,
-                    "units": one.units,
+                    "layer": other.name,
+                    "units": other.units,
                     "by_category": {
-                        "unique": one.total,
-                        "categories": {name: {"unique": one.unique[name]} for name in self.categories},
+                        "unique": other.total,
+                        "categories": {name: {"unique": other.unique[name]} for name in self.categories},
                     },
-                    "by_label": {"detectors": one.labels, "unique": one.unique_labels},
+                    "by_label": {"detectors": other.labels, "unique": other.unique_labels},
                 }
-                for one in self.others
+                for other in self.others
             ],
         }
 
@@ -120,8 +127,8 @@ class Curve:
         rotations = self.at(amount)
         return {
             "amount": amount,
-            "layers": [one.name for one in rotations],
-            "seeds": [one.seed for one in rotations if one.seed is not None],
+            "layers": [view.name for view in rotations],
+            "seeds": [view.seed for view in rotations if view.seed is not None],
             "by_category": {
                 "unique": asdict(self.total(amount)),
                 "categories": {name: {"unique": asdict(self.unique(amount, name))} for name in self.categories},
@@ -134,21 +141,18 @@ class Curve:
 
 
 def rotation_curves(result: Result) -> list[Curve]:
-    """The curve of each layer that the run has rotations of.
-
-    Raises ``NetdissectError`` if it has none.
-    """
+    """Return the curve of each layer that the run has rotations of. Raises ``NetdissectError`` if there is none."""
     counted: dict[str, list[Counted]] = {}
     for name, layer in result.layers.items():
         basis = result.basis_of(name)
         counted.setdefault(name if basis is None else basis.layer, []).append(_counted(layer, basis))
     curves = []
     for layer_name, views in counted.items():
-        rotations = [one for one in views if one.amount is not None]
-        if not any(one.amount for one in rotations):
+        rotations = [view for view in views if view.amount is not None]
+        if not any(view.amount for view in rotations):
             continue
         first = result[views[0].name]
-        others = tuple(one for one in views if one.amount is None)
+        others = tuple(view for view in views if view.amount is None)
         curves.append(
             Curve(layer_name, first.iou_threshold, first.categories, tuple(rotations), others, first.score_title)
         )

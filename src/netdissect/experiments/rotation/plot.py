@@ -9,17 +9,17 @@ from netdissect.experiments.rotation.curves import Counted, Curve
 from netdissect.results import category_colors
 from netdissect.results.plot import plain_label
 
-#: Characters of a layer's name, or a basis's, that there is room for.
+#: The number of characters of the name of a layer or a basis.
 _LONGEST = 60
 
 _POINT, _LINE = "#56b4e9", "#0072b2"
 
-#: Of the lines of other bases, which take turns.
+#: Colors and styles of the lines of other bases, in turn.
 _OTHERS = (("#d55e00", "--"), ("#009e73", "-."), ("#cc79a7", ":"), ("#7f7f7f", "--"))
 
 
 def draw_curve(curve: Curve) -> Figure:
-    """Unique detectors against the amount of rotation: a point for each seed, their mean and standard deviation."""
+    """Draw unique detectors against the amount of rotation: a point per seed, their mean and standard deviation."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     ax = figure.add_subplot()
     totals = [curve.total(amount) for amount in curve.amounts]
@@ -34,8 +34,8 @@ def draw_curve(curve: Curve) -> Figure:
         label="mean and standard deviation",
     )
     ax.scatter(across, up, color=_POINT, s=18, zorder=3, label="a rotation each")
-    for place, other in enumerate(curve.others):
-        color, style = _OTHERS[place % len(_OTHERS)]
+    for index, other in enumerate(curve.others):
+        color, style = _OTHERS[index % len(_OTHERS)]
         ax.axhline(other.total, color=color, linestyle=style, label=_basis(curve, other))
     ax.set_xlabel("rotation $a$, of $Q^a$")
     ax.set_ylabel("unique detectors")
@@ -49,7 +49,7 @@ def draw_curve(curve: Curve) -> Figure:
 
 
 def draw_categories(curve: Curve) -> Figure:
-    """Unique detectors of each category, one upon the other, against the amount: means over the seeds."""
+    """Draw unique detectors against the amount, stacked by category: means over the seeds."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     ax = figure.add_subplot()
     colors = category_colors(curve.categories)
@@ -72,5 +72,5 @@ def draw_categories(curve: Curve) -> Figure:
 
 
 def _basis(curve: Curve, other: Counted) -> str:
-    """Its name without that of the layer."""
+    """Return the name of a basis without the name of its layer."""
     return plain_label(other.name.removeprefix(f"{curve.layer} "), _LONGEST)

@@ -1,4 +1,4 @@
-"""Is what units respond to a property of the axes? Layers, rotated by degrees, dissected in one pass.
+"""Rotation: layers rotated by degrees, dissected in one pass, to see whether concepts belong to the axes.
 
 (Bau et al., Network Dissection, CVPR 2017, section 3.2.)
 """
@@ -20,13 +20,13 @@ from netdissect.results import Result
 from netdissect.settings import Settings
 from netdissect.types import NetdissectError
 
-#: By how much layers are rotated, and by which random rotations.
+#: Amounts of rotation, and seeds of random rotations.
 AMOUNTS, SEEDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), (0, 1, 2)
 
-#: Top images of a unit that are kept: there are many units.
+#: The number of top images per unit, few since there are many units.
 TOP_IMAGES = 4
 
-#: Where in a run its page is.
+#: The folder of the page within a run.
 PAGE = "rotation"
 
 

@@ -1,4 +1,4 @@
-"""A series from the checkpoints that a training has left: which there are, of which steps, and dissecting them."""
+"""A series from the checkpoints of a training: finding them, ordering them by step, and dissecting them."""
 
 import glob
 import re
@@ -15,7 +15,7 @@ from netdissect.networks.weights import STEP_NAMES, Weights, read_weights
 from netdissect.pipeline import dissect
 from netdissect.types import NetdissectError
 
-#: A step that is told by the name of a file.
+#: The source of a step's number that is taken from the file's name.
 _BY_NAME = "the name"
 
 #: Builds the network with the weights of a file.
@@ -24,15 +24,18 @@ Load = Callable[[Path], LoadedModel]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of weights, the ``step`` of the training at which it was saved, and what tells that."""
+    """A file of weights, the ``step`` of the training at which it was saved, and the ``source`` of this number."""
 
     path: Path
     step: int
-    told_by: str
+    source: str
 
 
 def find_checkpoints(patterns: Sequence[str]) -> list[Path]:
-    """The files that match any of the patterns (``*``, ``?``, ``[...]``, ``**``), by name; raises if one has none."""
+    """Return the files that match any of the patterns (``*``, ``?``, ``[...]``, ``**``), by name.
+
+    Raises ``NetdissectError`` for a pattern that no file matches.
+    """
     found: set[Path] = set()
     for pattern in patterns:
         # Path.glob takes no absolute patterns.
@@ -45,23 +48,23 @@ def find_checkpoints(patterns: Sequence[str]) -> list[Path]:
 
 
 def check_checkpoints(paths: Sequence[Path], load: Load, *, trust_pickle: bool = False) -> list[Checkpoint]:
-    """The checkpoints, in the order of their steps, once all are known to fit the network that ``load`` builds.
+    """Return the checkpoints in the order of their steps, after a check that all fit the network that ``load`` builds.
 
-    The step is what all files tell by the same of ``STEP_NAMES``, the finest first, or else the last number in their
-    names. One file is in memory at a time. Raises ``NetdissectError`` for a file that does not fit the network, that
-    has no step, or that has the same as another.
+    The step is the finest of ``STEP_NAMES`` that all files have, or else the last number in their names. One file is in
+    memory at a time. Raises ``NetdissectError`` for a file that does not fit the network, a file without a step, and
+    two files of one step.
     """
-    told: dict[Path, dict[str, int]] = {}
+    steps: dict[Path, dict[str, int]] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     for path in paths:
         weights = read_weights(path, trust_pickle=trust_pickle)
         own = {name: tuple(tensor.shape) for name, tensor in weights.state.items()}
-        told[path] = _steps(path, weights)
+        steps[path] = _steps(path, weights)
         del weights
-        if own != shapes:  # those alike fit alike
+        if own != shapes:  # equal shapes fit equally
             load(path)
             shapes = own
-    return _in_order(told)
+    return _in_order(steps)
 
 
 def dissect_checkpoints(
@@ -74,32 +77,32 @@ def dissect_checkpoints(
     overwrite: bool = False,
     resume: bool = False,
     trust_pickle: bool = False,
-    on_step: Callable[[int, int, int], None] = lambda step, place, total: None,
+    on_step: Callable[[int, int, int], None] = lambda step, number, total: None,
     **options: Any,
 ) -> Series:
-    """Dissects the network with the weights of each file, in the order of their steps, into the series ``out``.
+    """Dissect the network with the weights of each file, in the order of their steps, into the series ``out``.
 
-    Before anything is dissected all files are checked. With ``resume``, steps that are done are not done again, and the
-    series' other steps stay. ``on_step`` is told each step when it begins, its place from 1 on, and how many there are.
-    ``options`` are those of ``dissect``. Raises ``NetdissectError``.
+    All files are checked before any is dissected. With ``resume``, finished steps are not repeated, and other steps of
+    the series stay. ``on_step`` is called at the beginning of a step with the step, its number from 1, and the number
+    of steps. ``options`` are those of ``dissect``. Raises ``NetdissectError``.
     """
     check_series_place(out, overwrite=overwrite, resume=resume)
     checkpoints = check_checkpoints(paths, load, trust_pickle=trust_pickle)
     if not checkpoints:
         raise NetdissectError("a series without checkpoints")
-    writer = StepWriter(out, checkpoints[0].told_by, overwrite=overwrite, resume=resume)
-    for place, checkpoint in enumerate(checkpoints, 1):
-        on_step(checkpoint.step, place, len(checkpoints))
+    writer = StepWriter(out, checkpoints[0].source, overwrite=overwrite, resume=resume)
+    for number, checkpoint in enumerate(checkpoints, 1):
+        on_step(checkpoint.step, number, len(checkpoints))
         folder = out / step_folder(checkpoint.step)
         name = f"{out.absolute().name}, step {checkpoint.step}"
-        resumes = resume or not overwrite  # a step that the series has is not replaced by what may not fit the others
+        resumes = resume or not overwrite  # a finished step is not replaced by a run that may not fit the series
         run: dict[str, Any] = {"out": folder, "name": name, "overwrite": not resumes, "resume": resumes}
         writer.note(checkpoint.step, dissect(load(checkpoint.path), layers, data, **run, **options), folder)
     return Series.load(out)
 
 
 def _steps(path: Path, weights: Weights) -> dict[str, int]:
-    """All that may be the step of a checkpoint, by what tells it. Raises ``NetdissectError`` if there is nothing."""
+    """Return all possible steps of a checkpoint by their source. Raises ``NetdissectError`` if there is none."""
     numbers = re.findall("[0-9]+", path.stem)
     steps = dict(weights.steps) | ({_BY_NAME: int(numbers[-1])} if numbers else {})
     if not steps:
@@ -109,15 +112,15 @@ def _steps(path: Path, weights: Weights) -> dict[str, int]:
     return steps
 
 
-def _in_order(told: Mapping[Path, Mapping[str, int]]) -> list[Checkpoint]:
-    """The checkpoints by the finest step that all of them tell."""
-    shared = [way for way in (*STEP_NAMES, _BY_NAME) if all(way in steps for steps in told.values())]
+def _in_order(all_steps: Mapping[Path, Mapping[str, int]]) -> list[Checkpoint]:
+    """Return the checkpoints by the finest step that all of them have."""
+    shared = [source for source in (*STEP_NAMES, _BY_NAME) if all(source in steps for steps in all_steps.values())]
     if not shared:
-        one, way = next((path, next(iter(steps))) for path, steps in told.items())
-        other = next(path for path, steps in told.items() if way not in steps)
-        raise NetdissectError(f"{one} tells its step by {way}, {other} does not: a series needs one way for all")
+        first, source = next((path, next(iter(steps))) for path, steps in all_steps.items())
+        other = next(path for path, steps in all_steps.items() if source not in steps)
+        raise NetdissectError(f"{first} tells its step by {source}, {other} does not: a series needs one way for all")
     paths: dict[int, Path] = {}
-    for path, steps in told.items():
+    for path, steps in all_steps.items():
         step = steps[shared[0]]
         if step in paths:
             raise NetdissectError(f"{paths[step]} and {path} are both of step {step}, as {shared[0]} tells")

@@ -1,4 +1,4 @@
-"""The same layers over the steps of a training, each step an ordinary run."""
+"""The data of a series: the same layers over the steps of a training, each step an ordinary run."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,9 +16,9 @@ _SeriesType = TypeVar("_SeriesType", bound="SeriesData")
 class SeriesData:
     """The results of the same layers at several steps, in the order of the steps.
 
-    ``results`` maps each step to its run; of a series that was loaded, a run is read whenever it is asked for, so that
-    memory does not grow with the number of steps. Raises ``NetdissectError`` if there is none, or if they are not of
-    the same layers, units, concepts and options.
+    ``results`` maps each step to its run. A loaded series reads a run whenever it is asked for, so that memory does not
+    grow with the number of steps. Raises ``NetdissectError`` for no results, and for results of different layers,
+    units, concepts or options.
     """
 
     def __init__(self, results: Mapping[int, Result], name: str = "series") -> None:
@@ -50,24 +50,24 @@ class SeriesData:
 
     @classmethod
     def load(cls: type[_SeriesType], path: str | Path) -> _SeriesType:
-        """The series in the directory ``path``. Raises ``NetdissectError`` if it is none, or of another version."""
+        """Return the series in the directory ``path``. Raises ``NetdissectError`` for anything else."""
         root = Path(path)
         return cls(_SavedRuns(read_steps(root)), root.absolute().name)
 
     def score_column(self, layer: str) -> str:
-        """The column of scores in the tables of a layer."""
+        """Return the column of scores in the tables of a layer."""
         return self._scores[layer]
 
     def score_title(self, layer: str) -> str:
-        """The score of a layer's units in words."""
+        """Return the title of a layer's score."""
         return self._titles[layer]
 
     def categories(self, layer: str) -> list[str]:
-        """The categories that were counted, in the order of the layer's result."""
+        """Return the categories that were counted, in the order of the layer's result."""
         return list(self._summaries[layer][self.steps[0]]["by_label"]["categories"])
 
     def counts(self, layer: str) -> pd.DataFrame:
-        """Detectors and unique detectors per step and category, counted by label and by category."""
+        """Return detectors and unique detectors per step and category, counted by label and by category."""
         rows = []
         for step, summary in self._summaries[layer].items():
             for category, by_label in summary["by_label"]["categories"].items():
@@ -85,7 +85,7 @@ class SeriesData:
         return pd.DataFrame(rows)
 
     def count_table(self, layer: str) -> tuple[list[str], list[list[Any]]]:
-        """The columns and rows of a table to be read of ``counts``: unique detectors of categories, and sums."""
+        """Return columns and rows of ``counts`` for readers: unique detectors per category, and sums."""
         rows: list[list[Any]] = []
         for step, counts in self.counts(layer).groupby("step"):
             unique = counts["unique_by_category"].tolist()
@@ -93,10 +93,9 @@ class SeriesData:
         return ["step", *self.categories(layer), "all", "detectors by label", "unique by label"], rows
 
     def first_detectors(self, layer: str) -> pd.DataFrame:
-        """Each concept that ever has a detector, by category: the first ``step`` at which, in the order of these.
+        """Return each concept that ever has a detector, by category, with the first ``step`` at which it has one.
 
-        ``unit`` is the best of its detectors then, beside that unit's score; ``steps`` counts the steps at which it has
-        one.
+        ``unit`` is its best detector at this step, beside the unit's score; it has detectors at ``steps`` steps in all.
         """
         score = self._scores[layer]
         detectors = self._detectors[layer].sort_values(["step", score, "unit"], ascending=[True, False, True])
@@ -105,16 +104,16 @@ class SeriesData:
         return first.sort_values(["step", "category", "concept"], ignore_index=True)
 
     def units(self, layer: str) -> pd.DataFrame:
-        """Each unit's label through time, a row per ``unit`` and ``step``: ``category``, ``concept``, score.
+        """Return each unit's label through time, a row per ``unit`` and ``step``: ``category``, ``concept``, score.
 
-        A unit whose mask overlaps no concept has none, and a score of 0. ``is_detector`` is whether the score is
+        A unit whose mask overlaps no concept has no label, and a score of 0. ``is_detector`` is whether the score is
         greater than the cut.
         """
         columns = ["unit", "step", "category", "concept", self._scores[layer], "is_detector"]
         return self._labels[layer].sort_values(["unit", "step"], ignore_index=True)[columns]
 
     def summary(self) -> dict[str, Any]:
-        """Counts per step, and when each concept is first detected, as plain data."""
+        """Return counts per step, and the first detection of each concept, as plain data."""
         return {
             "name": self.name,
             "steps": list(self.steps),

@@ -1,4 +1,4 @@
-"""Dissecting a network while Lightning trains it."""
+"""Dissections of a network while Lightning trains it."""
 
 import importlib
 import sys
@@ -9,12 +9,12 @@ from netdissect.experiments.series.series import Series
 from netdissect.experiments.series.training import TrainingMonitor
 from netdissect.types import NetdissectError
 
-#: The packages that Lightning comes as.
+#: The packages of Lightning.
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 
 
 def _callback_class() -> Any:
-    """Lightning's base class of callbacks, of the package that is imported already if both are there."""
+    """Return Lightning's base class of callbacks, from the package that is imported already if both are there."""
     for package in sorted(_PACKAGES, key=lambda package: package not in sys.modules):
         try:
             return importlib.import_module(package).Callback
@@ -24,14 +24,14 @@ def _callback_class() -> Any:
 
 
 class DissectionCallback(_callback_class()):  # type: ignore[misc]
-    """Dissects when the training starts, whenever a global step is due, and when the training ends.
+    """Dissects at the start of the training, whenever a global step is due, and at the end.
 
     Trainer(callbacks=[DissectionCallback(TrainingMonitor("net.layer4", "broden1_224", every=500, out="series"))])
 
-    On the process of global rank 0 alone; the others wait for it where they next exchange gradients. Without a
-    ``writer`` of its own, ``monitor`` logs into the trainer's TensorBoard logger, if it has one. With an ``out``, the
-    page of the series is written there in the end. What is dissected is ``module``, a name within the
-    ``LightningModule``, or that itself, whose ``forward`` then takes images.
+    The process of global rank 0 alone dissects; others wait for it at their next exchange of gradients. Without a
+    ``writer`` of its own, ``monitor`` logs to the trainer's TensorBoard logger, if there is one. With an ``out``, the
+    page of the series is written there at the end. ``module`` is the name of the network within the
+    ``LightningModule``; without it the ``LightningModule`` itself is dissected, whose ``forward`` then takes images.
     """
 
     def __init__(self, monitor: TrainingMonitor, module: str = "") -> None:
@@ -57,7 +57,7 @@ class DissectionCallback(_callback_class()):  # type: ignore[misc]
             self._dissect(trainer, pl_module)
             if self.monitor.out is not None:
                 Series.load(self.monitor.out).write_page(self.monitor.out / "page")
-        except NetdissectError as error:  # the training is not to be lost for it
+        except NetdissectError as error:  # an error here must not lose the training
             warnings.warn(str(error), stacklevel=2)
 
     def _dissect(self, trainer: Any, pl_module: Any) -> None:
@@ -66,7 +66,7 @@ class DissectionCallback(_callback_class()):  # type: ignore[misc]
 
 
 def _tensorboard(trainer: Any) -> Any:
-    """The ``SummaryWriter`` of the trainer's TensorBoard logger; None if it has none."""
+    """Return the ``SummaryWriter`` of the trainer's TensorBoard logger; None if there is none."""
     for logger in trainer.loggers:
         if any(kind.__name__ == "TensorBoardLogger" for kind in type(logger).__mro__):  # of either package
             return logger.experiment

@@ -16,22 +16,22 @@ from netdissect.pages.sections import Drawing, Gallery, Section, Table
 from netdissect.results import Result
 from netdissect.types import OnProgress
 
-#: Units of each kind that are shown with their images.
+#: The number of units of each kind that are shown with their images.
 _UNITS_SHOWN = 6
 
-#: Steps at which units are shown with their images.
+#: The number of steps at which units are shown with their images.
 _STEPS_SHOWN = 3
 
-#: Steps that a table of units has room for.
+#: The number of steps in a table of units.
 _STEPS_IN_TABLE = 12
 
 
 def write_series_page(series: SeriesData, out: str | Path, on_progress: OnProgress) -> Path:
-    """See ``Series.write_page``."""
+    """Write the page of a series to ``out``, and return the page's path (see ``Series.write_page``)."""
     shown = {step: series.results[step] for step in spread(series.steps, _STEPS_SHOWN)}
     last = shown[series.steps[-1]]
     sections = [
-        section for place, layer in enumerate(series.layers) for section in _sections(series, layer, place, shown)
+        section for index, layer in enumerate(series.layers) for section in _sections(series, layer, index, shown)
     ]
     facts = [
         ("steps", f"{len(series.steps)}, from {series.steps[0]:,} to {series.steps[-1]:,}"),
@@ -44,26 +44,26 @@ def write_series_page(series: SeriesData, out: str | Path, on_progress: OnProgre
     return write_page(Page(title, sections, notes, facts, data), out, on_progress=on_progress)
 
 
-def _sections(series: SeriesData, layer: str, place: int, shown: dict[int, Result]) -> list[Section]:
+def _sections(series: SeriesData, layer: str, index: int, shown: dict[int, Result]) -> list[Section]:
     first = series.first_detectors(layer)
     return [
         Section(
             f"{layer}: unique detectors",
             [
                 Drawing(
-                    f"unique-{place}",
+                    f"unique-{index}",
                     "Concepts that have at least one detector, counted by category, and their sum over categories.",
                     f"lines of unique detectors of {layer} over steps, one per category",
                     plot_unique(series, layer),
                 ),
-                _count_table(series, layer, f"counts-{place}"),
+                _count_table(series, layer, f"counts-{index}"),
             ],
         ),
         Section(
             f"{layer}: when concepts are first detected",
             [
                 Table(
-                    f"first-{place}",
+                    f"first-{index}",
                     "Each concept that ever has a detector, the first step at which, the best of its detectors then, "
                     f"and at how many of the {len(series.steps)} steps it has one.",
                     ["step", "category", "concept", "unit", series.score_title(layer), "steps"],
@@ -77,13 +77,13 @@ def _sections(series: SeriesData, layer: str, place: int, shown: dict[int, Resul
             f"{layer}: units through time",
             [
                 Drawing(
-                    f"strip-{place}",
+                    f"strip-{index}",
                     "A row per unit, in the color of its label's category where it is a detector. Units lie by what "
                     "they are at the last step, and those of one concept by when they came to be detectors.",
                     f"a strip of the units of {layer} over steps, colored by category",
                     plot_units(series, layer),
                 ),
-                _unit_table(series, layer, f"units-{place}"),
+                _unit_table(series, layer, f"units-{index}"),
             ],
         ),
         Section(f"{layer}: units and their images", _galleries(series, layer, shown)),
@@ -96,7 +96,7 @@ def _count_table(series: SeriesData, layer: str, name: str) -> Table:
 
 
 def _unit_table(series: SeriesData, layer: str, name: str) -> Table:
-    """A row per unit and a column per step, at most ``_STEPS_IN_TABLE`` of these."""
+    """Return a table with a row per unit and a column per step, at most ``_STEPS_IN_TABLE`` columns."""
     steps = spread(series.steps, _STEPS_IN_TABLE)
     units = series.units(layer)
     units = units[units["step"].isin(steps)]
@@ -106,12 +106,12 @@ def _unit_table(series: SeriesData, layer: str, name: str) -> Table:
     caption = f"Each unit's label and its {series.score_title(layer)}, in brackets where the unit is no detector."
     if len(steps) < len(series.steps):
         caption += " Some of the steps; data.json has all."
-    rows = [[unit, *of_unit] for unit, of_unit in enumerate(labels.tolist())]
+    rows = [[unit, *unit_labels] for unit, unit_labels in enumerate(labels.tolist())]
     return Table(name, caption, ["unit", *(f"step {step}" for step in steps)], rows)
 
 
 def _label(row: Mapping[Any, Any], score: str) -> str:
-    """Return the label at a row of ``SeriesData.units`` as text."""
+    """Return the label in a row of ``SeriesData.units`` as text."""
     if pd.isna(row["concept"]):
         return ""
     text = f"{row['concept']} {row[score]:.3f}"
@@ -130,10 +130,10 @@ def _galleries(series: SeriesData, layer: str, shown: dict[int, Result]) -> list
         Gallery(
             caption,
             [f"step {step:,}" for step in shown],
-            [(f"unit {unit}", [UnitCard(result, layer, unit) for result in shown.values()]) for unit in of_kind],
+            [(f"unit {unit}", [UnitCard(result, layer, unit) for result in shown.values()]) for unit in chosen],
         )
-        for caption, of_kind in wanted.items()
-        if of_kind
+        for caption, chosen in wanted.items()
+        if chosen
     ]
 
 
@@ -144,7 +144,7 @@ def _best_units(units: pd.DataFrame, score: str) -> list[int]:
 
 
 def _changed_units(units: pd.DataFrame, score: str) -> list[int]:
-    """Those with labels of most concepts, at least two, while they are detectors; the better ones first."""
+    """Return the detectors with labels of most concepts over time, at least two; ties go to the higher score."""
     detectors = units[units["is_detector"]]
     kinds = (detectors["category"].astype(str) + "\t" + detectors["concept"].astype(str)).groupby(detectors["unit"])
     found = pd.DataFrame({"concepts": kinds.nunique(), score: detectors.groupby("unit")[score].max()})

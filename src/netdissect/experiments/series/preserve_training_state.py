@@ -1,4 +1,4 @@
-"""Looking at a network in the midst of its training without leaving a trace there."""
+"""Preserving the state of a training while its network is used for something else."""
 
 import random
 import sys
@@ -16,7 +16,11 @@ _CUDNN = ("enabled", "benchmark", "deterministic")
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The network itself, of one that ``torch.compile``, ``DataParallel`` or ``DistributedDataParallel`` wraps."""
+    """Return the network within the wrapper of ``torch.compile``, ``DataParallel`` or ``DistributedDataParallel``.
+
+    >>> unwrapped(nn.DataParallel(nn.ReLU()))
+    ReLU()
+    """
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             model = model.module
@@ -27,12 +31,13 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
-    """Whatever runs in the block, the training goes on as if it had not: also where it raises.
+def preserve_training_state(model: nn.Module) -> Iterator[None]:
+    """Restore the state of a training after the block, also if it raises.
 
-    Put back are buffers, which parameters want gradients, random states (Python's, numpy's, torch's on CPU and CUDA)
-    and torch's settings; ``dissect`` itself puts back modes of modules, hooks and the mode of gradients. Within, there
-    is no autocast, whose cache kept weights without gradients in older versions of torch, and nothing is compiled.
+    Restored are buffers, ``requires_grad`` of parameters, random states (Python's, numpy's, torch's on CPU and CUDA)
+    and torch's settings; ``dissect`` itself restores modes of modules, hooks and the mode of gradients. Within the
+    block autocast is off, since its cache kept weights without gradients in older versions of torch, and nothing is
+    compiled.
     """
     with ExitStack() as stack:
         for keep in (_settings(), _random_states(), _requires_grad(model), _buffers(model)):
@@ -82,7 +87,7 @@ def _requires_grad(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _buffers(model: nn.Module) -> Iterator[None]:
-    """The same buffers, with the same values. One that did not change is not written, since backward may need it."""
+    """Restore buffers and their values. An unchanged buffer is not written, since backward may need it."""
     modules = [(module, dict(module._buffers)) for module in model.modules()]
     values = {buffer: buffer.clone() for _, own in modules for buffer in own.values() if buffer is not None}
     try:
@@ -97,8 +102,8 @@ def _buffers(model: nn.Module) -> Iterator[None]:
                     buffer.copy_(value)
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether all values are the same, NaN as NaN."""
-    if not one.is_floating_point() or one.shape != other.shape:
-        return torch.equal(one, other)
-    return bool(((one == other) | (one.isnan() & other.isnan())).all())
+def _same(first: Tensor, second: Tensor) -> bool:
+    """Return whether all values are equal; NaN equals NaN."""
+    if not first.is_floating_point() or first.shape != second.shape:
+        return torch.equal(first, second)
+    return bool(((first == second) | (first.isnan() & second.isnan())).all())

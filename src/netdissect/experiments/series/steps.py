@@ -1,8 +1,8 @@
-"""The folder of a series: which steps it has, and taking up more of them.
+"""The folder of a series: its steps, and the addition of further steps.
 
-SERIES/series.json   format version; how steps were told; the steps, each with the folder of its run
+SERIES/series.json   format version; the source of the steps' numbers; the steps, each with the folder of its run
 SERIES/<step>/       the run, as in ``results.run``
-SERIES/page/         its page: others write this
+SERIES/page/         its page, which other modules write
 SERIES/series.lock   held while series.json is written
 """
 
@@ -17,16 +17,16 @@ from netdissect.results import Result
 from netdissect.storage import check_place, locked, not_writable, put_in_place, write_text
 from netdissect.types import NetdissectError, one_line
 
-#: The layout of a series on disk. A reader refuses another.
+#: The version of the layout on disk; a reader refuses other versions.
 FORMAT_VERSION = 1
 
-#: What tells that a folder is a series.
+#: The file by which a folder is known as a series.
 SERIES_FILE = "series.json"
 
-#: Digits of a run's folder, so that folders are listed in the order of their steps.
+#: The number of digits in the name of a run's folder: so folders are listed in the order of steps.
 _DIGITS = 9
 
-#: Seconds to wait for another process that writes which steps there are, which it does at once.
+#: Seconds to wait for another process that writes the list of steps, which takes an instant.
 _PATIENCE = 60.0
 
 #: Options that do not change what units are called.
@@ -34,17 +34,17 @@ _OF_NO_MATTER = ("batch_size", "device", "top_images")
 
 
 class StepWriter:
-    """Takes up steps into the series in ``out``; other processes may do so at the same time.
+    """Adds steps to the series in ``out``; other processes may add steps at the same time.
 
-    ``told_by`` says what tells the number of a step: a series has one way for all. With ``overwrite``, the steps that
-    the series has now, and its page, are removed once the first new step is there. Nothing else in the folder is
+    ``source`` is where the numbers of steps come from, the same for all steps of a series. With ``overwrite``, the
+    present steps of the series and its page are removed once the first new step is there. Nothing else in the folder is
     touched. Raises ``NetdissectError`` if ``out`` cannot take the series.
     """
 
-    def __init__(self, out: Path, told_by: str, *, overwrite: bool, resume: bool) -> None:
+    def __init__(self, out: Path, source: str, *, overwrite: bool, resume: bool) -> None:
         check_series_place(out, overwrite=overwrite, resume=resume)
         self.out = out
-        self._told_by = told_by
+        self._source = source
         self._alike: tuple[int, dict[str, Any]] | None = None
         self._stale: set[int] = set()
         with self._locked():
@@ -52,22 +52,22 @@ class StepWriter:
                 write_steps(out, {})
             steps, there = _read(out)
         if resume:
-            self._check_told_by(there)
+            self._check_source(there)
         else:
             self._stale = set(steps)
 
     def note(self, step: int, result: Result, made: Path) -> None:
-        """Takes up the run of a step, saved in ``made``: that step's folder, or a folder in one of its own.
+        """Add the run of a step, saved in ``made``: the step's folder, or a folder elsewhere.
 
-        Raises ``NetdissectError``, and removes ``made``, if it is not to be compared with the runs that are there.
+        Raises ``NetdissectError``, and removes ``made``, if the run cannot be compared with the runs of the series.
         """
         folder = self.out / step_folder(step)
         with self._locked():
-            before, told_by = _read(self.out)
+            before, source = _read(self.out)
             steps = {at: path for at, path in before.items() if at not in self._stale}
             try:
                 if steps:
-                    self._check_told_by(told_by)
+                    self._check_source(source)
                 self._check_alike(step, result, steps)
                 if made != folder:
                     put_in_place(made, folder)
@@ -76,20 +76,20 @@ class StepWriter:
                 raise
             except OSError as error:
                 raise not_writable(folder, error) from error
-            write_steps(self.out, steps | {step: folder}, self._told_by)
+            write_steps(self.out, steps | {step: folder}, self._source)
             if self._stale:
                 self._remove(path for at, path in before.items() if at in self._stale and at != step)
 
     def _locked(self) -> AbstractContextManager[None]:
-        """No other process writes which steps there are meanwhile."""
+        """Let no other process write the list of steps meanwhile."""
         return locked(self.out, SERIES_FILE, patience=_PATIENCE)
 
-    def _check_told_by(self, told_by: str | None) -> None:
-        if told_by not in (None, self._told_by):
-            raise NetdissectError(f"{self.out}: its steps are told by {told_by}, not by {self._told_by} as these")
+    def _check_source(self, source: str | None) -> None:
+        if source not in (None, self._source):
+            raise NetdissectError(f"{self.out}: its steps are told by {source}, not by {self._source} as these")
 
     def _check_alike(self, step: int, result: Result, steps: Mapping[int, Path]) -> None:
-        """Compares the result with that of one other step, the same throughout once there is one."""
+        """Compare the result with that of another step, always the same step once there is one."""
         if self._alike is None:
             other = next((at for at in sorted(steps) if at != step), None)
             self._alike = (step, compared(result)) if other is None else (other, compared(Result.load(steps[other])))
@@ -103,25 +103,29 @@ class StepWriter:
 
 
 def step_folder(step: int) -> str:
-    """The name of the folder of a step's run."""
+    """Return the name of the folder of a step's run.
+
+    >>> step_folder(500)
+    '000000500'
+    """
     return f"{step:0{_DIGITS}d}"
 
 
 def check_series_place(out: Path, *, overwrite: bool, resume: bool) -> None:
-    """Raises ``NetdissectError`` if ``out`` cannot take a series: asked before the work.
+    """Raise ``NetdissectError`` if ``out`` cannot take a series: asked before the work.
 
-    A series without steps, as a first attempt that failed leaves, is in nobody's way.
+    A series without steps, such as a failed first attempt leaves, may be overwritten.
     """
     has_steps = bool(read_steps(out)) if (out / SERIES_FILE).is_file() else None
     if has_steps is None or (has_steps and not resume):
         check_place(out, overwrite=overwrite, markers=[SERIES_FILE], what="a series")
 
 
-def write_steps(out: Path, steps: Mapping[int, Path], told_by: str | None = None) -> None:
-    """Notes which steps the series in ``out`` has, each with the folder of its run there, and what told them."""
+def write_steps(out: Path, steps: Mapping[int, Path], source: str | None = None) -> None:
+    """Write the list of a series' steps, each with the folder of its run, and the source of their numbers."""
     description = {
         "format_version": FORMAT_VERSION,
-        "told_by": told_by,
+        "told_by": source,
         "steps": [{"step": step, "folder": steps[step].name} for step in sorted(steps)],
     }
     try:
@@ -132,19 +136,19 @@ def write_steps(out: Path, steps: Mapping[int, Path], told_by: str | None = None
 
 
 def read_steps(out: Path) -> dict[int, Path]:
-    """The steps of the series in ``out``, each with the folder of its run. Raises ``NetdissectError``."""
+    """Return the steps of the series in ``out``, each with the folder of its run. Raises ``NetdissectError``."""
     return _read(out)[0]
 
 
 def check_alike(first_step: int, there: Mapping[str, Any], step: int, here: Mapping[str, Any]) -> None:
-    """Raises ``NetdissectError`` if what is ``compared`` of two steps is not the same."""
+    """Raise ``NetdissectError`` if two steps differ in a property that all steps share (see ``compared``)."""
     for what in dict.fromkeys([*there, *here]):
         if there.get(what) != here.get(what):
             raise NetdissectError(f"steps {first_step} and {step} cannot be compared: the {what} differs")
 
 
 def compared(result: Result) -> dict[str, Any]:
-    """All that the results of a series share, by what it is called."""
+    """Return the properties that all results of a series share, by name."""
     description = result.description
     options = {} if description.settings is None else description.settings.to_plain()
     shared: dict[str, Any] = {"list of layers": list(result.layers), "dataset": description.data.fingerprint}
@@ -158,7 +162,7 @@ def compared(result: Result) -> dict[str, Any]:
 
 
 def _read(out: Path) -> tuple[dict[int, Path], str | None]:
-    """The steps, and what tells them if that is known."""
+    """Return the steps, and the source of their numbers if it is known."""
     path = out / SERIES_FILE
     if not path.is_file():
         raise NetdissectError(f"{out}: not a series (no {SERIES_FILE} in it)")

@@ -1,4 +1,4 @@
-"""Dissecting a network again and again while it is trained."""
+"""Dissections of a network while it is trained."""
 
 import inspect
 import shutil
@@ -9,14 +9,14 @@ from typing import Any, Protocol, runtime_checkable
 from torch import nn
 
 from netdissect.concepts import ConceptDataset
-from netdissect.experiments.series.preserve_training_state import untouched, unwrapped
+from netdissect.experiments.series.preserve_training_state import preserve_training_state, unwrapped
 from netdissect.experiments.series.steps import StepWriter, step_folder
 from netdissect.numbers import whole_number
 from netdissect.pipeline import dissect
 from netdissect.results import Result, check_free
 from netdissect.types import NetdissectError
 
-#: What tells a step here.
+#: The source of the steps' numbers.
 _BY_TRAINING = "the training itself"
 
 #: Options of ``dissect`` that are the monitor's own, or that would move a network that is being trained.
@@ -25,34 +25,36 @@ _NOT_OPTIONS = ("model", "layers", "data", "name", "out", "overwrite", "resume",
 
 @runtime_checkable
 class ScalarWriter(Protocol):
-    """What logs numbers: a TensorBoard ``SummaryWriter``, or anything like it."""
+    """A logger of numbers, such as TensorBoard's ``SummaryWriter``."""
 
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> object: ...
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> object:
+        """Log a number."""
+        ...
 
 
 class TrainingMonitor:
-    """Dissects a network every so many steps of its training, of which it leaves no trace there.
+    """Dissects a network at regular steps of its training, and leaves the training unchanged.
 
     monitor = TrainingMonitor("layer4", "broden1_224", every=500, out="series", writer=SummaryWriter())
     for step, batch in enumerate(batches):
         monitor(model, step)
         ...
 
-    Modes, gradients, buffers, hooks, random states and torch's settings are as before when it returns, also where it
-    raises; so the training ends with the weights that it would end with otherwise. Not put back is what modules keep
-    elsewhere: plain attributes that ``forward`` changes, and what forward hooks of one's own do, which are called.
-    ``summaries`` keeps the counts of each step (see ``Result.summary``).
+    Modes, gradients, buffers, hooks, random states and torch's settings are restored, also after an error. So the
+    training ends with the same weights as without dissections. Other state of modules is not restored: plain attributes
+    that ``forward`` changes, and the effects of forward hooks, which are called. ``summaries`` has the counts of each
+    step (see ``Result.summary``).
 
     Args:
-        layers: what to dissect, as in ``dissect``. Names are those in the network itself, not in what
-            ``torch.compile``, ``DataParallel`` or ``DistributedDataParallel`` makes of it.
+        layers: the layers to dissect, as in ``dissect``, by their names in the network itself, without the wrapper of
+            ``torch.compile``, ``DataParallel`` or ``DistributedDataParallel``.
         data: concepts, as in ``dissect``.
         every: a step is due if it is a multiple of this.
         out: a directory to save a series in, a run for each step (see ``Series``). None: nothing is saved.
-        writer: a TensorBoard ``SummaryWriter``, told ``netdissect/LAYER/unique/CATEGORY`` (counted by category) and
-            ``netdissect/LAYER/detectors/CATEGORY`` (by label), and of ``all`` categories.
+        writer: a TensorBoard ``SummaryWriter``. It logs ``netdissect/LAYER/unique/CATEGORY`` (counted by category) and
+            ``netdissect/LAYER/detectors/CATEGORY`` (counted by label), also for ``all`` categories together.
         overwrite: replace the series in ``out``, once the first step of the new one is there.
-        resume: go on with the series in ``out``. A step that is dissected again replaces that of before.
+        resume: go on with the series in ``out``. A step that is dissected again replaces the earlier run.
         options: those of ``dissect``; no progress is shown unless asked for. The network stays on its device.
 
     Raises:
@@ -87,28 +89,28 @@ class TrainingMonitor:
             self._steps = StepWriter(self.out, _BY_TRAINING, overwrite=overwrite, resume=resume)
 
     def __call__(self, model: nn.Module, step: int) -> Result | None:
-        """Dissects the network if the step is due, and has not been dissected yet; else does nothing."""
+        """Dissect the network if the step is due (see ``is_due``); else return None."""
         return self.dissect(model, step) if self.is_due(step) else None
 
     def is_due(self, step: int) -> bool:
-        """Whether the step is to be dissected, and has not been yet."""
+        """Return whether the step is a multiple of ``every``, and has not been dissected yet."""
         return step % self.every == 0 and step not in self.summaries
 
     def dissect(self, model: nn.Module, step: int) -> Result:
-        """Dissects the network, due or not. Raises ``NetdissectError`` as ``dissect`` does."""
+        """Dissect the network at any step. Raises ``NetdissectError`` as ``dissect`` does."""
         network, step = unwrapped(model), whole_number(step, "step", least=0)
-        with untouched(network):
+        with preserve_training_state(network):
             result = self._dissect(network, step) if self._steps is None else self._saved(self._steps, network, step)
             self.summaries[step] = result.summary()
             if self.writer is not None:
                 _log(self.writer, self.summaries[step], step)
         return result
 
-    def _dissect(self, network: nn.Module, step: int, **place: Any) -> Result:
-        return dissect(network, self.layers, self.data, name=f"step {step}", **place, **self.options)
+    def _dissect(self, network: nn.Module, step: int, **target: Any) -> Result:
+        return dissect(network, self.layers, self.data, name=f"step {step}", **target, **self.options)
 
     def _saved(self, steps: StepWriter, network: nn.Module, step: int) -> Result:
-        """Made beside what the series has of the step, which stays if the new run does not fit the others."""
+        """Dissect into a folder beside the step's own, whose run stays if the new run does not fit the series."""
         folder = steps.out / step_folder(step)
         if folder.exists():
             check_free(folder, overwrite=True)
@@ -127,8 +129,8 @@ def _log(writer: ScalarWriter, summary: Mapping[str, Any], step: int) -> None:
         counts = {
             "unique/all": by_category["unique"],
             "detectors/all": by_label["detectors"],
-            **{f"unique/{name}": of["unique"] for name, of in by_category["categories"].items()},
-            **{f"detectors/{name}": of["detectors"] for name, of in by_label["categories"].items()},
+            **{f"unique/{name}": numbers["unique"] for name, numbers in by_category["categories"].items()},
+            **{f"detectors/{name}": numbers["detectors"] for name, numbers in by_label["categories"].items()},
         }
         for name, count in counts.items():
             writer.add_scalar(f"netdissect/{layer['layer']}/{name}", count, step)
