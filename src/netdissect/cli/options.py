@@ -11,7 +11,7 @@ import attrs
 import typer
 
 from netdissect.cli.common import read_names, read_numbers, read_size
-from netdissect.settings import Option
+from netdissect.declarations import Option
 from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:

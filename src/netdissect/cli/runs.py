@@ -15,8 +15,9 @@ from netdissect.cli.options import (
     OverwriteOption,
     takes_options,
 )
+from netdissect.network_settings import NetworkSettings
 from netdissect.printing import print_layers, print_summary
-from netdissect.settings import NetworkSettings, Settings
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
 from netdissect.visualization.methods import METHODS
 from netdissect.visualization.options import LABELLED, Excitation, VisualizationOptions

@@ -16,8 +16,9 @@ from netdissect.cli.options import (
     changed_options,
     takes_options,
 )
+from netdissect.network_settings import NetworkSettings
 from netdissect.printing import print_visualizations
-from netdissect.settings import NetworkSettings, Settings
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
 from netdissect.visualization.options import LABELLED, Dreaming, Excitation, VisualizationOptions
 

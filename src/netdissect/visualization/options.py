@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import frozen
 
+from netdissect.declarations import Option, setting
 from netdissect.numbers import above, chosen, whole, whole_number
 from netdissect.registry import Registry
-from netdissect.settings import Option, setting
 from netdissect.types import NetdissectError, nearest
 from netdissect.visualization.methods import METHODS, PARAMETRIZATIONS, VARIANTS
 
