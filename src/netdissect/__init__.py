@@ -6,8 +6,8 @@
 >>> list(result)
 ['relu2']
 
-The public names stand in ``__init__.pyi``. A name is imported when first asked for, so that the command's ``--help`` does
-not wait for torch.
+The public names stand in ``__init__.pyi``. A name is imported when first asked for, so that the command's ``--help``
+does not wait for torch.
 """
 
 import lazy_loader
