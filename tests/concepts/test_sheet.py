@@ -9,6 +9,7 @@ from netdissect.concepts.find import find_concept
 from netdissect.concepts.sheet import TILE, SheetOptions, light_up, write_sheet
 from netdissect.labels import Labels
 from netdissect.types import BadSampleError, Concept, NetdissectError
+from tests.opened import opened
 from tests.planted import MemoryDataset
 from tests.shared import SHARED
 
@@ -86,7 +87,7 @@ class Flat(MemoryDataset):
 
 def shown(path, pixels=TILE * 149):
     """The indices of the flat images that fill a whole tile."""
-    colors = np.asarray(Image.open(path)).reshape(-1, 3)
+    colors = np.asarray(opened(path)).reshape(-1, 3)
     unique, counts = np.unique(colors[(colors[:, 1] == 100) & (colors[:, 2] == 0), 0], return_counts=True)
     return [int(red) - 1 for red, count in zip(unique, counts, strict=True) if count == pixels]
 
@@ -95,7 +96,7 @@ def test_all_images_of_a_concept_each_in_a_tile(tmp_path):
     path = tmp_path / "deep" / "sheet.png"
     assert write_sheet(Flat(11), CONCEPTS[0], path) == 5
     assert shown(path) == [1, 3, 5, 7, 9]
-    assert Image.open(path).format == "PNG"
+    assert opened(path).format == "PNG"
 
 
 def test_images_are_drawn_by_seed(tmp_path):
@@ -112,7 +113,7 @@ def test_images_are_drawn_by_seed(tmp_path):
 def test_a_concept_in_a_part_of_the_image(tmp_path):
     """Three of four rows and half of the columns, in two layers that overlap."""
     write_sheet(Flat(1), CONCEPTS[1], tmp_path / "sheet.png")
-    colors = np.asarray(Image.open(tmp_path / "sheet.png"))
+    colors = np.asarray(opened(tmp_path / "sheet.png"))
     lit = (colors == (1, 100, 0)).all(axis=2).sum() / (TILE * 149)
     assert 0.34 < lit < 3 / 8
 
@@ -120,11 +121,11 @@ def test_a_concept_in_a_part_of_the_image(tmp_path):
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".jpeg"])
 def test_jpeg(tmp_path, suffix):
     assert write_sheet(Flat(4), CONCEPTS[1], tmp_path / f"sheet{suffix}", SheetOptions(count=3)) == 3
-    assert Image.open(tmp_path / f"sheet{suffix}").format == "JPEG"
+    assert opened(tmp_path / f"sheet{suffix}").format == "JPEG"
 
 
 def ink(path, box):
-    return int((np.asarray(Image.open(path).convert("L").crop(box)) < 180).sum())
+    return int((np.asarray(opened(path).convert("L").crop(box)) < 180).sum())
 
 
 def test_what_is_written(tmp_path):
@@ -132,20 +133,20 @@ def test_what_is_written(tmp_path):
     data = Flat(1)
     path = tmp_path / "sheet.png"
     write_sheet(data, Concept(2, "door", "object"), path)
-    width = Image.open(path).width
+    width = opened(path).width
     assert ink(path, (0, 0, width, 100)) > 300
     long = Concept(2, "a door of a very long name " * 5, "object")
     write_sheet(data, long, path)
-    wide = Image.open(path).width
+    wide = opened(path).width
     assert wide > 2 * width and ink(path, (wide - 28, 0, wide, 100)) == 0 and ink(path, (wide - 120, 0, wide, 100)) > 0
     write_sheet(data, CONCEPTS[1], path)
-    height = Image.open(path).height
+    height = opened(path).height
     caption = (28 + TILE - 35, height - 28 - 24, 28 + TILE, height - 28)
-    before = Image.open(path).crop(caption).tobytes()
+    before = opened(path).crop(caption).tobytes()
     data.image_name = lambda index: 20 * "a name " + "end"
     write_sheet(data, CONCEPTS[1], path)
-    assert Image.open(path).crop(caption).tobytes() == before
-    assert ink(path, (28 + TILE, 120, Image.open(path).width, height)) == 0
+    assert opened(path).crop(caption).tobytes() == before
+    assert ink(path, (28 + TILE, 120, opened(path).width, height)) == 0
     assert ink(path, (28, height - 28 - 24, 28 + TILE - 60, height - 28)) > 100
 
 
@@ -206,4 +207,4 @@ def test_real_images_of_a_folder(tmp_path):
     path = tmp_path / "sheet.png"
     count = write_sheet(data, find_concept(data.concepts, "car"), path)
     assert 1 < count <= 5
-    assert Image.open(path).width == 2 * 28 + min(count, 3) * (TILE + 14) - 14
+    assert opened(path).width == 2 * 28 + min(count, 3) * (TILE + 14) - 14

@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from netdissect.broden.building.sources.folder import Folder
 from netdissect.types import BadSampleError, NetdissectError
@@ -12,6 +11,7 @@ from tests.broden.building.other_source_files import (
     write_folder,
 )
 from tests.damage import cut
+from tests.opened import opened
 from tests.shared import SHARED
 
 
@@ -86,4 +86,4 @@ def test_camvid():
     shown = np.unique(source.annotation(0).maps["object"]).tolist()
     names = {number: source.names("object", number) for number in shown}
     assert {("Sky",), ("Road",), ("Car",)} <= set(names.values()) and names[0] == ()
-    assert source.annotation(0).maps["object"].shape == Image.open(source.image_path(0)).size[::-1]
+    assert source.annotation(0).maps["object"].shape == opened(source.image_path(0)).size[::-1]
