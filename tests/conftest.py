@@ -23,6 +23,13 @@ def large_networks():
 
 
 @pytest.fixture
+def unchecked():
+    """Runs what takes long, and what other tests call with types checked, with types unchecked."""
+    with unchecked_types():
+        yield
+
+
+@pytest.fixture
 def run(capfd, monkeypatch):
     """Runs the command in this process: (exit status, standard output, standard error)."""
     from netdissect import cli  # only now: types are checked in what is imported once the tests are set up

@@ -3,9 +3,9 @@
 import torch
 
 from netdissect.inference.runner import NetworkRunner
+from netdissect.network_settings import NetworkSettings
 from netdissect.networks.expected import Expected
 from netdissect.networks.load import LoadedModel
-from netdissect.settings import NetworkSettings
 
 
 def runner_of(model, preprocess, **settings):

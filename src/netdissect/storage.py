@@ -165,7 +165,8 @@ def write_npz(
 def read_npz(path: Path, *, arrays: bool = True) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The plain data and, unless they are not wanted, the arrays of such a file; zip's own checksums are verified."""
     try:
-        with np.load(path) as file:
+        # Opened here, since numpy leaves open what is no archive.
+        with path.open("rb") as opened, np.load(opened) as file:
             found = {name: file[name] for name in file.files if arrays or name == "description"}
         return json.loads(found.pop("description").tobytes()), found
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -179,6 +180,13 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool 
         for name, array in arrays.items():
             with file.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` file. Raises ``OSError``, or what numpy raises for a damaged file."""
+    # Opened here, since numpy leaves open a file that is no archive.
+    with path.open("rb") as opened, np.load(opened) as file:
+        return {name: file[name] for name in file.files}
 
 
 def write_text(path: Path, text: str) -> None:

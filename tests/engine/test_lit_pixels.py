@@ -57,11 +57,19 @@ def test_maps_of_several_images_are_kept_apart():
 
 
 def test_consecutive_rows_of_two_images_are_no_neighbours():
-    values = torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    """A row whose next row is not kept goes on, whatever row comes next of another image."""
+    values = torch.tensor([[1.0, 1.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]])
     needed = torch.ones(4, 2, dtype=torch.bool)
     rows = KeptRows(4, torch.tensor([2, 0, 2]), torch.tensor([0, 1, 2, 3]), needed, values)
-    masks = masks_of(rows, torch.tensor([0.5]), 3, (4, 2))[:, 0]
-    assert masks[:, :, 0].tolist() == [[True, False, False, False], [False] * 4, [False, False, False, True]]
+    masks = masks_of(rows, torch.tensor([0.5]), 3, (8, 2))[:, 0]
+    assert masks[:, :, 0].int().tolist() == [[1, 1, 1, 1, 1, 0, 0, 0], [0] * 8, [0, 0, 0, 0, 0, 0, 1, 1]]
+
+
+def test_cells_of_a_dark_map_are_not_computed_though_the_next_map_is_lit():
+    maps = torch.stack([torch.zeros(3, 3), torch.ones(3, 3)])[None]
+    cells = torch.cat([lit.row for lit in lit_pixels(all_rows(maps), torch.full((2,), 0.5), (9, 9))])
+    assert sorted(set(cells.tolist())) == [3, 4, 5]
+    assert len(cells) == 4 * 4
 
 
 def test_no_rows_have_no_lit_pixels():

@@ -3,8 +3,8 @@
 import pytest
 
 from netdissect.inference.preprocess import Preprocess, choose_preprocess
+from netdissect.network_settings import NetworkSettings
 from netdissect.networks.expected import Expected
-from netdissect.settings import NetworkSettings
 from netdissect.types import NetdissectError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import torch
 
 from netdissect import dissect
 from netdissect.concepts import Scenes
-from netdissect.networks import layers
+from netdissect.networks.layers import list_layers
 from netdissect.networks.load import load_model
 
-IMAGES = 8
+IMAGES = 4
 DOCS = Path(__file__).parents[2] / "docs" / "networks.md"
 
 
@@ -220,25 +219,20 @@ def spec(request):
 
 
 @pytest.fixture(scope="module")
-def loaded(spec, large_networks):
-    """The network, which is watched once for all tests of it: what is seen does not depend on the image."""
-    network = load_model(spec, arguments=ARCHITECTURES[spec].arguments)
-    observation = layers.observe(network.model, torch.zeros(1, 3, 224, 224))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "observe", lambda model, image: observation)
-        yield network
-
-
-@pytest.fixture(scope="module")
-def result(spec, loaded):
-    found, patterns, _ = ARCHITECTURES[spec]
+def result(spec, large_networks):
+    found, patterns, arguments = ARCHITECTURES[spec]
     asked = [*patterns, *(name for name in found if not fnmatch(name, "layer?.2"))]
-    return dissect(loaded, asked, Scenes(IMAGES, size=(56, 56)), size=224, device="cpu", progress=False)
+    network = load_model(spec, arguments=arguments)
+    return dissect(network, asked, Scenes(IMAGES, size=(56, 56)), size=224, device="cpu", progress=False)
 
 
-def test_listed_layers_have_names_of_their_own(loaded):
-    names = [info.name for info in layers.list_layers(loaded.model)]
-    assert names and len(set(names)) == len(names)
+@pytest.mark.parametrize("spec", ["torchvision:swin_t", "torchvision:vit_b_16", "timm:mobilenetv2_100"])
+def test_layers_are_listed_once(spec):
+    names = [info.name for info in list_layers(load_model(spec).model)]
+    assert len(set(names)) == len(names)
+    assert set(ARCHITECTURES[spec].layers) - set(names) == {
+        name for name in ARCHITECTURES[spec].layers if "@heads" in name and name not in names
+    }
 
 
 def test_layers_are_those_asked_for(spec, result):

@@ -448,6 +448,7 @@ def test_networks_on_top_of_others_are_random_in_whole(unreachable):
     assert loaded.is_random
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 def test_torchscript_is_refused(tmp_path, monkeypatch):
     torch.jit.trace(nn.Sequential(nn.Conv2d(3, 2, 1)), torch.zeros(1, 3, 4, 4)).save(tmp_path / "script.pt")
     assert "is TorchScript, which does not show its layers" in failure(str(tmp_path / "script.pt"), trust_pickle=True)

@@ -306,6 +306,7 @@ def from_windows(x, side, length):
     return x.permute(0, 1, 3, 2, 4, 5).reshape(1, length, length, -1).permute(0, 3, 1, 2)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # torch tells once that it copies
 @pytest.mark.parametrize("name", STEPS)
 def test_field_after_a_step(name):
     make, rows, size = STEPS[name]
@@ -372,6 +373,7 @@ def test_module_that_runs_several_times():
     ]
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 def test_scripted_network():
     model = torch.jit.trace(nn.Sequential(nn.Conv2d(3, 2, 3), nn.MaxPool2d(2)), torch.zeros(1, 3, 8, 8))
     assert seen(model, (8, 8), channels=3).field.summary() == {"size": 4, "step": 2, "first": 1.5}
@@ -572,6 +574,7 @@ NEVER_TRACED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:index_reduce:UserWarning")
 @pytest.mark.parametrize("name", NEVER_TRACED)
 def test_what_may_move_elements_and_is_not_traced_says_so(name):
     info = seen(NEVER_TRACED[name])

@@ -5,12 +5,12 @@ import sys
 from netdissect import dissect
 from netdissect.networks.demo import DEMO_SPEC
 
-IMAGES, LAYERS = 150, ("relu3", "relu4")
+IMAGES, LAYERS = 64, ("relu3", "relu4")
 
 
 def main() -> None:
     print("begun", flush=True)
-    options = {"size": 112, "limit": IMAGES, "chunk_seconds": 0.0, "progress": False}
+    options = {"size": 112, "limit": IMAGES, "batch_size": 4, "chunk_seconds": 0.0, "progress": False}
     dissect(DEMO_SPEC, LAYERS, out=sys.argv[1], resume=True, **options)
 
 

@@ -1,15 +1,12 @@
 """Which images a run shows of its concepts."""
 
 import numpy as np
-import pytest
 from pycocotools import mask as coco
 
 from netdissect import Concept, Result, dissect
 from netdissect.labels import Labels
 from netdissect.pipeline.shown_images import EXAMPLES
 from tests.planted import PLAIN, MemoryDataset, Recall
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CONCEPTS = (
     Concept(2, "small", "object"),

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from torch import nn
 
@@ -11,6 +12,7 @@ from netdissect import Scenes, dissect
 from tests.unchecked import unchecked_types
 
 SIZE = (56, 56)
+pytestmark = pytest.mark.usefixtures("unchecked")
 PLAIN = {"size": SIZE, "mean": 0.0, "std": 1.0, "progress": False}
 
 
@@ -42,9 +44,8 @@ class TruthNetwork(nn.Module):
 
 def test_every_planted_unit_gets_its_concept():
     scenes = Remembered(150, size=SIZE, seed=11)
-    with unchecked_types():
-        # Units that fire on less than the quantile have the threshold 0, so that their masks are all of their concept.
-        layer = dissect(TruthNetwork(scenes), ["units"], scenes, quantile=0.5, **PLAIN)["units"]
+    # Units that fire on less than the quantile have the threshold 0, so that their masks are all of their concept.
+    layer = dissect(TruthNetwork(scenes), ["units"], scenes, quantile=0.5, **PLAIN)["units"]
     labels = layer.units[layer.units["is_label"]].set_index("unit")
     assert (layer.counts.concept_area > 0).all()
     named = list(zip(labels["concept"], labels["category"], labels["iou"], strict=True))

@@ -1,7 +1,6 @@
 """A run that is killed goes on where it was, and gives the same result as one that was not."""
 
 import dataclasses
-import json
 import shutil
 from contextlib import contextmanager
 
@@ -17,7 +16,6 @@ from netdissect.engine.tally import Concepts
 from netdissect.measure import count
 from netdissect.storage import read_npz, write_npz
 from netdissect.types import BadSampleError
-from tests import reference
 from tests.planted import PLAIN, Falls, Killed, MemoryDataset, Recall
 from tests.results.flat import differing
 
@@ -195,64 +193,6 @@ def test_a_full_disk_is_told_and_keeps_what_is_finished(data, tmp_path):
     assert same(result["maps"], dissect(Recall(maps), "maps", data, **OPTIONS)["maps"])
 
 
-def test_kept_activations_give_smaller_quantiles_without_the_network(data, maps, tmp_path):
-    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
-    kept = KeptActivations(tmp_path / "run" / "activations")
-    assert sorted(kept.images.tolist()) == list(range(42))
-    for quantile in (0.05, 0.02, 0.001):
-        expected = dissect(Recall(maps), "maps", data, **(OPTIONS | {"quantile": quantile}))["maps"]
-        found = count(kept, Concepts(kept.concepts, kept.label_shape), quantile=quantile)["maps"]
-        assert torch.equal(found.thresholds, torch.from_numpy(expected.activations.thresholds))
-        assert torch.equal(found.tally.intersection, torch.from_numpy(expected.counts.intersection))
-        assert torch.equal(found.tally.unit_area, torch.from_numpy(expected.counts.unit_area))
-    with pytest.raises(NetdissectError, match=r"quantiles of up to 0\.05; 0\.1 needs a new run"):
-        kept.thresholds("maps", 0.1)
-    with pytest.raises(NetdissectError, match="no layer 'none'"):
-        kept.rows("none", 0, 1)
-
-
-def test_masks_of_kept_maps_are_those_of_whole_maps(data, maps, tmp_path):
-    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
-    kept, lit = KeptActivations(tmp_path / "run" / "activations"), 0
-    levels = kept.thresholds("maps")
-    for unit in range(len(levels)):
-        for image, index in enumerate(kept.images[:20]):
-            mask = kept.mask("maps", unit, image, levels[unit])
-            assert np.array_equal(mask, reference.mask(maps[index, unit], levels[unit], kept.label_shape))
-            lit += mask.sum()
-    assert lit
-    with pytest.raises(NetdissectError, match="values of unit 0 were kept above"):
-        kept.mask("maps", 0, 0, float(kept.gathered("maps").bound[0]) - 1)
-    with pytest.raises(NetdissectError, match="no alignment 'diagonal'"):
-        kept.mask("maps", 0, 0, levels[0], align="diagonal")
-    for image in (-1, 42):
-        with pytest.raises(NetdissectError, match="has images 0 to 41, not"):
-            kept.map("maps", 0, image)
-        with pytest.raises(NetdissectError, match="has images 0 to 41, not"):
-            kept.labels(image)
-
-
-def test_damaged_activations_are_refused(data, maps, tmp_path):
-    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
-    whole = tmp_path / "run" / "activations"
-    for name in (
-        "layer0.values",
-        "layer0.places",
-        "layer0.needed",
-        "layer0.peaks",
-        "sample",
-        "labels",
-        "images",
-        "state.npz",
-    ):
-        folder = shutil.copytree(whole, tmp_path / f"cut {name}")
-        file = folder / name
-        file.write_bytes(file.read_bytes()[:-5])
-        with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
-            KeptActivations(folder)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["format_version"] == 6
-
-
 class Unreadable(MemoryDataset):
     """Two of the images cannot be read."""
 
@@ -317,16 +257,6 @@ def test_a_damaged_state_is_told_and_can_be_overwritten(data, maps, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_tallies_noted_of_another_count_are_not_taken(data, maps, tmp_path):
-    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
-    kept = KeptActivations(tmp_path / "run" / "activations")
-    concepts = Concepts(kept.concepts, kept.label_shape)
-    count(kept, concepts, resume=True, chunk_seconds=0.0)
-    assert (kept.folder / "tallies.npz").is_file()
-    found = count(kept, concepts, quantile=0.02, resume=True)["maps"]
-    assert torch.equal(found.tally.intersection, count(kept, concepts, quantile=0.02)["maps"].tally.intersection)
-
-
 def test_inference_mode_makes_no_difference(data, maps):
     expected = dissect(Recall(maps), "maps", data, **OPTIONS)["maps"]
     with torch.inference_mode():
@@ -340,14 +270,3 @@ def test_what_was_left_before_anything_was_finished_is_not_kept(data, maps, tmp_
         (folder / name).write_bytes(b"left")
     dissect(Recall(maps), "maps", data, out=tmp_path / "run", resume=True, keep_activations=True, **OPTIONS)
     assert not (tmp_path / "run" / "activations" / "layer9.values").exists()
-
-
-def test_every_step_is_told_from_its_start_to_its_end(data, maps, tmp_path):
-    dissect(Recall(maps), "maps", data, out=tmp_path / "run", keep_activations=True, **OPTIONS)
-    kept, told = KeptActivations(tmp_path / "run" / "activations"), []
-    count(kept, Concepts(kept.concepts, kept.label_shape), on_progress=lambda *step: told.append(step))
-    assert told == [
-        *(("thresholds", done, 1) for done in (0, 1)),
-        *(("concepts", done, 42) for done in (0, 32, 42)),
-        *(("top images", done, 1) for done in (0, 1)),
-    ]

@@ -76,8 +76,9 @@ def two_passes(maps, labels, concepts, quantile, align):
 
 
 @needs_shared
-@pytest.mark.parametrize("held", [0, 2**23, 2**29])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "held"), [("mobilenet", 0), ("mobilenet", 2**23), ("mobilenet", 2**29), ("alexnet", 2**23)]
+)
 def test_one_pass_equals_two(name, held, tmp_path):
     build, layers = NETWORKS[name]
     data = open_dataset(str(SHARED / "data/camvid/train"), size=(SIZE, SIZE), limit=IMAGES)

@@ -25,7 +25,6 @@ from tests.results.flat import changed, with_description
 from tests.unchecked import unchecked_types
 
 #: COCO's decoder still makes arrays as numpy 1 did.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def chunks_of(pages):

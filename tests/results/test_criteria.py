@@ -16,12 +16,13 @@ from netdissect.report.page import write_page
 from netdissect.report.pages import Pages
 
 from netdissect import Concept, NetdissectError, Result, Series
+from netdissect.choices import CRITERIA
 from netdissect.compare import align, compare_networks
 from netdissect.printing import print_alignment, print_comparison, print_summary
 from netdissect.registry import UnknownChoiceError
 from netdissect.report import write_report
 from netdissect.results import Counts, read_table, write_table
-from netdissect.results.criteria import CRITERIA, shared_title
+from netdissect.results.criteria import shared_title
 from tests.report.results import random_layer, result_of
 from tests.results.choices import Dice
 

@@ -9,8 +9,8 @@ import pytest
 from netdissect.report.pages import Pages
 
 from netdissect import Result
+from netdissect.choices import CRITERIA
 from netdissect.results import LayerResult
-from netdissect.results.criteria import CRITERIA
 from netdissect.results.statistics import STATISTICS
 from tests.report.results import random_layer, result_of
 from tests.results.choices import Dice, Precision, Rank, Undefined

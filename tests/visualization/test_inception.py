@@ -227,10 +227,9 @@ def raised(model, layer, units, preprocess, highest, how):
     return sum(float(a) > highest[unit] for unit, a in zip(units, reached, strict=True)) / len(units)
 
 
-def test_most_units_of_the_demo_network_rise_above_the_highest_of_the_data():
+def test_most_units_of_the_demo_network_rise_above_the_highest_of_the_data(unchecked):
     model, size = demo_network(), (DEMO_SIZE, DEMO_SIZE)
-    with unchecked_types():
-        result = dissect(model, "relu4", Scenes(50, size=size), size=DEMO_SIZE, progress=False)
+    result = dissect(model, "relu4", Scenes(50, size=size), size=DEMO_SIZE, progress=False)
     preprocess = Preprocess(size, result.description.settings.mean, result.description.settings.std)
     highest = result["relu4"].top.activation[:, 0]
     units = [unit for unit in range(0, len(highest), 16) if highest[unit] > 0]
@@ -239,11 +238,10 @@ def test_most_units_of_the_demo_network_rise_above_the_highest_of_the_data():
 
 
 @needs_shared
-def test_most_units_of_a_real_network_rise_above_the_highest_of_the_data():
+def test_most_units_of_a_real_network_rise_above_the_highest_of_the_data(unchecked):
     model = load_model(f"{SHARED / 'models/networks.py'}:mobilenet_v2_imagenet").model
     options = {"size": 224, "mean": 0.50196, "std": 0.50196, "quantile": 0.05}
-    with unchecked_types():
-        result = dissect(model, "features.14", SHARED / "data/camvid/val", limit=40, progress=False, **options)
+    result = dissect(model, "features.14", SHARED / "data/camvid/val", limit=40, progress=False, **options)
     preprocess = Preprocess((224, 224), (0.50196,) * 3, (0.50196,) * 3)
     highest = result["features.14"].top.activation[:, 0]
     units = list(range(0, 160, 40))

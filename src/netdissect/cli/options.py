@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 import attrs
 import typer
 
-from netdissect.cli.common import read_numbers, read_size
-from netdissect.settings import Option
+from netdissect.cli.common import read_names, read_numbers, read_size
+from netdissect.declarations import Option
+from netdissect.types import NetdissectError
 
 if TYPE_CHECKING:
     from netdissect.networks.load import LoadedModel
@@ -148,6 +149,7 @@ def _parameter(field: Any, help: str | None) -> inspect.Parameter:
         kind, default = list[int] | None, None
     elif get_origin(kind) is tuple:
         kind = str
+        default = ",".join(default) if default else None
     if default is None and NoneType not in get_args(kind):
         kind = kind | None
     parsed: Any = kind
@@ -171,7 +173,10 @@ def _read(field: Any, value: Any) -> Any:
     if kind == tuple[float, ...]:
         return read_numbers(value, _flag(field), "a number, or three with commas between", float)
     if kind == tuple[str, ...]:
-        return [name.strip() for name in value.split(",")]
+        names = read_names(value)
+        if not names:
+            raise NetdissectError(f"{_flag(field)} {value!r}: names with commas between")
+        return names
     return value
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netdissect.cli.common import JsonOption, fail, interrupted
+from netdissect.cli.common import JsonOption, fail, interrupted, read_names
 from netdissect.cli.options import (
     DataOption,
     LayersOption,
@@ -15,10 +15,12 @@ from netdissect.cli.options import (
     OverwriteOption,
     takes_options,
 )
-from netdissect.cli.visualize import UnitsOption, read_looks
+from netdissect.network_settings import NetworkSettings
 from netdissect.printing import print_layers, print_summary
-from netdissect.settings import NetworkSettings, Settings
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
+from netdissect.visualization.methods import METHODS
+from netdissect.visualization.options import LABELLED, Excitation, VisualizationOptions
 
 if TYPE_CHECKING:
     from netdissect.networks.layers import LayerInfo
@@ -101,11 +103,11 @@ def dissect(
     ] = None,
     visualize: Annotated[
         str | None,
-        typer.Option(
-            metavar="A,B", help="Keep pictures of what units look for: top, deconvnet, backprop, inceptionism."
-        ),
+        typer.Option(metavar="A,B", help=f"Keep pictures of what units look for: {', '.join(METHODS)}."),
     ] = None,
-    units: UnitsOption = "labelled",
+    units: Annotated[
+        str, typer.Option(metavar="labelled|all|LIST", help="Units that --visualize looks at, as in visualize.")
+    ] = LABELLED,
     overwrite: OverwriteOption = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what is finished of this run, also after a kill.")
@@ -124,9 +126,10 @@ def dissect(
     """
     from netdissect.pipeline import dissect as dissect_model
 
-    if units != "labelled" and not visualize:
+    if units != LABELLED and not visualize:
         raise NetdissectError("--units: says which units --visualize looks at, which is not given")
-    looks = read_looks(visualize, units, settings.seed) if visualize else ()
+    excitation = Excitation(seed=settings.seed)
+    looks = VisualizationOptions(tuple(read_names(visualize)), units, excitation=excitation) if visualize else ()
     loaded = network.load(settings.seed)
     try:
         result = dissect_model(

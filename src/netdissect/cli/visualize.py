@@ -1,10 +1,8 @@
-"""The command that looks at units, and the options of looking."""
+"""Commands that look at units."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import attrs
 import typer
@@ -18,47 +16,13 @@ from netdissect.cli.options import (
     changed_options,
     takes_options,
 )
+from netdissect.network_settings import NetworkSettings
 from netdissect.printing import print_visualizations
-from netdissect.settings import NetworkSettings, Settings
+from netdissect.settings import Settings
 from netdissect.types import NetdissectError
-
-if TYPE_CHECKING:
-    from netdissect.visualization import VisualizationOptions
+from netdissect.visualization.options import LABELLED, Dreaming, Excitation, VisualizationOptions
 
 visualize_commands = typer.Typer()
-
-#: More than any layer has.
-_MOST_UNITS = 1_000_000
-
-UnitsOption = Annotated[
-    str,
-    typer.Option(
-        metavar="labelled|all|LIST",
-        help="Units to look at: those whose label passes the cut, all, or numbers and ranges, such as 3,10-19.",
-    ),
-]
-
-
-@dataclass(frozen=True)
-class ExcitationOptions:
-    """How images are made that excite a unit."""
-
-    steps: Annotated[int, typer.Option(help="Of inceptionism: steps of ascent.")] = 128
-    diverse: Annotated[int, typer.Option(help="Of inceptionism: different images of a unit.")] = 1
-    position: Annotated[
-        str,
-        typer.Option(
-            metavar="mean|center", help="Of inceptionism: excite a unit everywhere in its map, or at the center alone."
-        ),
-    ] = "mean"
-    parametrization: Annotated[
-        str,
-        typer.Option(metavar="fourier|pixels", help="Of inceptionism: change waves in uncorrelated colors, or pixels."),
-    ] = "fourier"
-    l2: Annotated[float, typer.Option(help="Of inceptionism: weight against contrast, such as 10.")] = 0.0
-    total_variation: Annotated[
-        float, typer.Option(help="Of inceptionism: weight against differences of neighbours, such as 10.")
-    ] = 0.0
 
 
 @visualize_commands.command(
@@ -73,30 +37,14 @@ def visualize(
         Path,
         typer.Option(metavar="DIR", help="Where to write the page; one that is there is replaced.", show_default=False),
     ],
-    settings: Settings,
+    *,
     data: DataOption = "scenes",
+    settings: Settings,
     unit: Annotated[
         list[int] | None, typer.Option(metavar="N", help="A unit, from 0; repeat for more. In place of --units.")
     ] = None,
-    units: UnitsOption = "labelled",
-    method: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B",
-            help="top: images that excite a unit, at its receptive field; deconvnet: its activation projected back; "
-            "backprop: its gradient; inceptionism: images made to excite it.",
-        ),
-    ] = "top,deconvnet,backprop,inceptionism",
-    variant: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B",
-            help="Of backprop: gradient, guided, smoothed, integrated, or ascent, the model image of a class.",
-        ),
-    ] = "gradient,guided",
-    images: Annotated[int, typer.Option(help="Images of the data to show a unit with, for each method.")] = 3,
-    *,
-    making: ExcitationOptions,
+    looks: VisualizationOptions,
+    excitation: Excitation,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -116,7 +64,11 @@ def visualize(
     from netdissect.results import Result
     from netdissect.visualization.page import plain_visualizations
 
-    looks = read_looks(method, units, settings.seed, unit=unit, making=making, variants=_listed(variant), images=images)
+    if unit and looks.units != LABELLED:
+        raise NetdissectError("--unit names units in place of --units: leave out one of them")
+    looks = attrs.evolve(
+        looks, units=tuple(unit) if unit else looks.units, excitation=attrs.evolve(excitation, seed=settings.seed)
+    )
     saved, seed, given = None, settings.seed, settings
     if run is not None:
         if changed := changed_options(settings, *OWN_SETTINGS, "seed"):
@@ -155,18 +107,12 @@ def dream(
     unit: Annotated[
         int | None, typer.Option(metavar="N", help="Excite this unit alone. Default: the layer as a whole.")
     ] = None,
-    octaves: Annotated[int, typer.Option(help="Sizes at which the image is changed, the smallest first.")] = 4,
-    scale: Annotated[float, typer.Option(help="How much larger each octave is than the one before.")] = 1.4,
-    steps: Annotated[int, typer.Option(help="Steps of ascent at each octave.")] = 10,
-    rate: Annotated[float, typer.Option(help="How far a step changes a pixel on average; white is 1.")] = 0.006,
+    *,
+    dreaming: Dreaming,
     longest: Annotated[int, typer.Option(help="Pixels of the longer side: an image with more is made smaller.")] = 672,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there, though never the image itself.")
     ] = False,
-    seed: Annotated[
-        int, typer.Option(help="For where windows lie, and the random weights of a model without any.")
-    ] = 0,
-    *,
     settings: Annotated[
         NetworkSettings,
         Only(
@@ -180,12 +126,10 @@ def dream(
     The network sees the image in windows of its own size: the image keeps its proportions, whatever they are.
     """
     from netdissect.pipeline.dream import dream as dream_of
-    from netdissect.visualization import Dreaming
 
-    dreaming = Dreaming(octaves, scale, steps, rate, seed)
     try:
         dream_of(
-            network.load(seed),
+            network.load(dreaming.seed),
             layer,
             image,
             unit,
@@ -198,37 +142,3 @@ def dream(
     except KeyboardInterrupt:
         fail("interrupted; nothing was written", 130)
     print(out)
-
-
-def read_looks(
-    methods: str,
-    units: str,
-    seed: int,
-    *,
-    unit: Sequence[int] | None = None,
-    making: ExcitationOptions = ExcitationOptions(),
-    **others: Any,
-) -> "VisualizationOptions":
-    """The options of looking, of lists with commas between; ``seed`` is that of inceptionism's noise."""
-    from netdissect.visualization import Excitation, VisualizationOptions
-
-    if unit and units != "labelled":
-        raise NetdissectError("--unit names units in place of --units: leave out one of them")
-    chosen = tuple(unit) if unit else units if units.isalpha() else tuple(_numbers(units))
-    return VisualizationOptions(_listed(methods), chosen, excitation=Excitation(**asdict(making), seed=seed), **others)
-
-
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _numbers(text: str) -> Iterator[int]:
-    """Those of ``3,10-19``."""
-    for part in _listed(text):
-        first, separator, last = part.partition("-")
-        if not first.isdecimal() or (separator and not last.isdecimal()):
-            raise NetdissectError(f"--units {text!r}: labelled, all, or numbers and ranges such as 3,10-19")
-        numbers = range(int(first), int(last or first) + 1)
-        if not 0 < len(numbers) <= _MOST_UNITS:
-            raise NetdissectError(f"--units {text!r}: {part} is no range of 1 to {_MOST_UNITS:,} units")
-        yield from numbers

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from netdissect.choices import CHANNELS
+from netdissect.network_settings import NetworkSettings
 from netdissect.networks.expected import IMAGENET, Expected
-from netdissect.settings import NetworkSettings
 from netdissect.types import NetdissectError
 
 #: The weights of red, green and blue in luminance (ITU-R 601-2), as Pillow has them.

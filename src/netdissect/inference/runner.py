@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from netdissect.inference.capture import Passes, Take, capture
 from netdissect.inference.preprocess import Preprocess, choose_preprocess
 from netdissect.inference.reader import Batch, Reader
+from netdissect.network_settings import NetworkSettings
 from netdissect.networks.expected import Expected
 from netdissect.networks.layers import LayerInfo, find_layers
 from netdissect.networks.load import LoadedModel, load_model
 from netdissect.networks.running import device_of, evaluating, forward, out_of_memory
-from netdissect.settings import NetworkSettings
 from netdissect.types import NetdissectError, one_line
 
 _SettingsType = TypeVar("_SettingsType", bound=NetworkSettings)

@@ -14,6 +14,7 @@ from typing_extensions import Unpack
 
 from netdissect.bases import BasisChoice, choose_views
 from netdissect.concepts import ConceptDataset
+from netdissect.declarations import takes_settings
 from netdissect.engine.tally import Concepts
 from netdissect.inference.reader import Reader
 from netdissect.inference.runner import ModelChoice, NetworkRunner, prepare
@@ -27,7 +28,7 @@ from netdissect.progress import progress_bar
 from netdissect.results import Result
 from netdissect.results.criteria import criterion_called
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
-from netdissect.settings import Settings, SettingsKeywords, takes_settings
+from netdissect.settings import Settings, SettingsKeywords
 from netdissect.types import NetdissectError, OnProgress
 from netdissect.visualization import VisualizationOptions
 from netdissect.visualization.looking import check_looks

@@ -7,11 +7,12 @@ from typing_extensions import Unpack
 
 from netdissect.bases import BasisView
 from netdissect.concepts.files import read_image
+from netdissect.declarations import takes_settings
 from netdissect.inference.differentiate import differentiating
 from netdissect.inference.runner import ModelChoice, prepare
+from netdissect.network_settings import NetworkKeywords, NetworkSettings
 from netdissect.numbers import whole_number
 from netdissect.progress import progress_bar
-from netdissect.settings import NetworkKeywords, NetworkSettings, takes_settings
 from netdissect.storage import check_picture, write_picture
 from netdissect.types import NetdissectError
 from netdissect.visualization import Dreaming

@@ -9,6 +9,7 @@ from typing_extensions import Unpack
 
 from netdissect.bases import BasisView
 from netdissect.concepts import ConceptDataset
+from netdissect.declarations import takes_settings
 from netdissect.inference.reader import Reader
 from netdissect.inference.runner import ModelChoice, NetworkRunner, prepare
 from netdissect.networks.weights import weights_hash
@@ -17,7 +18,7 @@ from netdissect.pipeline.data import DataChoice, open_data
 from netdissect.pipeline.dissect import choose_looks, dissect
 from netdissect.progress import progress_bar
 from netdissect.results import Result
-from netdissect.settings import Settings, SettingsKeywords, takes_settings
+from netdissect.settings import Settings, SettingsKeywords
 from netdissect.types import NetdissectError
 from netdissect.visualization import VisualizationOptions
 from netdissect.visualization.looking import check_looks, visualized

@@ -1,4 +1,4 @@
-"""The criteria by which a unit's masks and a concept are found to agree: each is a class, registered in ``choices.CRITERIA``.
+"""The criteria by which a unit's masks and a concept agree: each is a class, registered in ``choices.CRITERIA``.
 
 A criterion turns summed counts into a score per unit and concept. Tables name their score by it, pages and printed
 texts use its title; detectors are the units whose score passes the cut.

@@ -20,6 +20,7 @@ from netdissect.results.images import load_names
 from netdissect.results.layer import LayerResult
 from netdissect.results.layer_files import load_layer
 from netdissect.results.parts import Activations, Counts, LayerTopImages, Pictures, Sample
+from netdissect.storage import read_arrays
 from netdissect.types import Concept, NetdissectError
 
 #: The version that is written.
@@ -60,10 +61,7 @@ def _layer_description_5(layer: Mapping[str, Any]) -> dict[str, Any]:
 
 def _layer_5(folder: Path, plain: Mapping[str, Any], concepts: tuple[Concept, ...]) -> LayerResult:
     """Return the layer in a folder of format 5; ``plain`` is its entry in ``run.json``."""
-    with np.load(folder / "tally.npz") as file:
-        tally = dict(file)
-    with np.load(folder / "top.npz") as file:
-        top = dict(file)
+    tally, top = read_arrays(folder / "tally.npz"), read_arrays(folder / "top.npz")
     table, shape = pd.read_parquet(folder / "top.parquet"), top["maps"].shape[:2]
     return LayerResult(
         layer=plain["layer"],
@@ -125,5 +123,5 @@ def check_version(path: Path, version: Any) -> None:
 def _sample_5(path: Path) -> Sample | None:
     if not path.is_file():
         return None
-    with np.load(path) as file:
-        return Sample(tuple(file["image_name"].tolist()), file["peaks"])
+    arrays = read_arrays(path)
+    return Sample(tuple(arrays["image_name"].tolist()), arrays["peaks"])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import frozen
 
+from netdissect.declarations import Option, setting
 from netdissect.numbers import above, chosen, whole, whole_number
 from netdissect.registry import Registry
-from netdissect.settings import Option, setting
 from netdissect.types import NetdissectError, nearest
 from netdissect.visualization.methods import METHODS, PARAMETRIZATIONS, VARIANTS
 
@@ -21,6 +21,9 @@ LABELLED, ALL = "labelled", "all"
 
 #: Positions at which a unit is excited: the middle of its map alone, or everywhere.
 POSITIONS = ("center", "mean")
+
+#: More units than any layer has.
+_MOST_UNITS = 1_000_000
 
 #: The first octave has at least one pixel of so many along each side of the image.
 _SMALLEST = 1000
@@ -48,13 +51,27 @@ def _registered(registry: Registry) -> Callable[[Any], str]:
 
 def _units(value: str | Sequence[int]) -> str | tuple[int, ...]:
     if isinstance(value, str):
-        if value not in (LABELLED, ALL):
-            raise NetdissectError(f"units are {LABELLED}, {ALL}, or numbers, not {value!r}")
-        return value
+        return value if value in (LABELLED, ALL) else _ranges(value)
     numbers = tuple(whole_number(unit, "number of a unit", least=0) for unit in value)
     if not numbers:
         raise NetdissectError("no unit is named")
     return numbers
+
+
+def _ranges(text: str) -> tuple[int, ...]:
+    """Return the numbers of a text such as ``3,10-19``."""
+    numbers: list[int] = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        first, separator, last = part.partition("-")
+        if not first.isdecimal() or (separator and not last.isdecimal()):
+            raise NetdissectError(f"units are {LABELLED}, {ALL}, or numbers and ranges such as 3,10-19, not {text!r}")
+        found = range(int(first), int(last or first) + 1)
+        if not 0 < len(found) <= _MOST_UNITS:
+            raise NetdissectError(f"units {text!r}: {part} is no range of 1 to {_MOST_UNITS:,} units")
+        numbers += found
+    if not numbers:
+        raise NetdissectError("no unit is named")
+    return tuple(numbers)
 
 
 @frozen
@@ -145,7 +162,7 @@ class VisualizationOptions:
     )
     units: str | Sequence[int] = setting(
         LABELLED,
-        "the units to look at: labelled, those whose label passes the cut, all, or numbers.",
+        "the units to look at: labelled, those whose label passes the cut, all, or numbers; a text may be 3,10-19.",
         converter=_units,
         option=Option(
             metavar="labelled|all|LIST",

@@ -41,32 +41,40 @@ def copy(operation: Operation) -> Positions:
 
 def moved(operation: Operation) -> list[Positions | None]:
     """The same operation on the positions themselves."""
+    return list(zip(_moved_along(operation, 0), _moved_along(operation, 1), strict=True))
 
-    def replay(axis: int) -> list[AxisField]:
-        def of(tensor: Tensor) -> AxisField | None:
-            found = operation.positions(tensor)
-            return None if found is None else found[axis]
 
-        indices = [operation.arguments.get("index"), *(operation.arguments.get("indices") or [])]
+def _moved_along(operation: Operation, axis: int) -> list[AxisField]:
+    """The fields along an axis of all that the operation returns."""
+    # Functions of a module are checked for their types once, when it is imported, in tests: nested ones at each call.
+    given = [_field(operation, leaf, axis) for leaf in tree_leaves(operation.arguments) if isinstance(leaf, Tensor)]
+    step = max(field.step for field in given if field is not None)
+    pairs: Iterable[tuple[Tensor, Tensor]] = zip(
+        _replayed(operation, axis, "centre"), _replayed(operation, axis, "size"), strict=True
+    )
+    if operation.name == "repeat":  # what has no place and is repeated loses its say, as in a join
+        pairs = ((centre, torch.where(centre.isnan(), 0.0, size)) for centre, size in pairs)
+    return [AxisField(centre, size, step).squeezed() for centre, size in pairs]
 
-        def numbers(attribute: str) -> list[Tensor]:
-            def replaced(tensor: Tensor) -> Tensor:
-                if any(tensor is index for index in indices):
-                    return tensor.cpu()
-                field = of(tensor) or constant_field(tensor.shape)
-                # Another view of the numbers, since some operations change the shape of what they are given.
-                return (field.centre if attribute == "centre" else field.size).detach()
 
-            return [leaf for leaf in tree_leaves(operation.again(replaced)) if isinstance(leaf, Tensor)]
+def _replayed(operation: Operation, axis: int, attribute: str) -> list[Tensor]:
+    """What the operation returns when tensors are replaced by numbers of their fields: ``centre`` or ``size``."""
+    replaced = operation.again(lambda tensor: _numbers(operation, tensor, axis, attribute))
+    return [leaf for leaf in tree_leaves(replaced) if isinstance(leaf, Tensor)]
 
-        given = [of(leaf) for leaf in tree_leaves(operation.arguments) if isinstance(leaf, Tensor)]
-        step = max(field.step for field in given if field is not None)
-        pairs: Iterable[tuple[Tensor, Tensor]] = zip(numbers("centre"), numbers("size"), strict=True)
-        if operation.name == "repeat":  # what has no place and is repeated loses its say, as in a join
-            pairs = ((centre, torch.where(centre.isnan(), 0.0, size)) for centre, size in pairs)
-        return [AxisField(centre, size, step).squeezed() for centre, size in pairs]
 
-    return list(zip(replay(0), replay(1), strict=True))
+def _numbers(operation: Operation, tensor: Tensor, axis: int, attribute: str) -> Tensor:
+    indices = [operation.arguments.get("index"), *(operation.arguments.get("indices") or [])]
+    if any(tensor is index for index in indices):
+        return tensor.cpu()
+    field = _field(operation, tensor, axis) or constant_field(tensor.shape)
+    # Another view of the numbers, since some operations change the shape of what they are given.
+    return (field.centre if attribute == "centre" else field.size).detach()
+
+
+def _field(operation: Operation, tensor: Tensor, axis: int) -> AxisField | None:
+    found = operation.positions(tensor)
+    return None if found is None else found[axis]
 
 
 def reshaped(operation: Operation) -> Positions:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from netdissect.storage import save_arrays
+from netdissect.storage import read_arrays, save_arrays
 
 _FILE = "activations.npz"
 
@@ -62,5 +62,4 @@ class Activations:
         """Return the activations in the layer's ``folder``, None if there are none."""
         if not (folder / _FILE).is_file():
             return None
-        with np.load(folder / _FILE) as file:
-            return cls(**{name: file[name] for name in file.files})
+        return cls(**read_arrays(folder / _FILE))

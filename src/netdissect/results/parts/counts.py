@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from netdissect.storage import save_arrays
+from netdissect.storage import read_arrays, save_arrays
 from netdissect.types import Concept, sorted_categories
 
 _FILE = "counts.npz"
@@ -68,5 +68,4 @@ class Counts:
     @classmethod
     def load(cls, folder: Path, concepts: tuple[Concept, ...]) -> "Counts":
         """Return the counts in the layer's ``folder``."""
-        with np.load(folder / _FILE) as file:
-            return cls(concepts, **{name: file[name] for name in file.files})
+        return cls(concepts, **read_arrays(folder / _FILE))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from netdissect.storage import save_arrays
+from netdissect.storage import read_arrays, save_arrays
 
 _FILE = "sample.npz"
 
@@ -27,5 +27,5 @@ class Sample:
         """Return the sample in the layer's ``folder``, None if there is none."""
         if not (folder / _FILE).is_file():
             return None
-        with np.load(folder / _FILE) as file:
-            return cls(tuple(file["image_name"].tolist()), file["peaks"])
+        arrays = read_arrays(folder / _FILE)
+        return cls(tuple(arrays["image_name"].tolist()), arrays["peaks"])

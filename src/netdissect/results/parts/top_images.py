@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float32, Int64
 
-from netdissect.storage import save_arrays
+from netdissect.storage import read_arrays, save_arrays
 
 _FILE, _TABLE = "top.npz", "top.parquet"
 
@@ -67,5 +67,4 @@ class LayerTopImages:
         """Return the top images in the layer's ``folder``, None if there are none."""
         if not (folder / _FILE).is_file():
             return None
-        with np.load(folder / _FILE) as file:
-            return cls(file["image"], file["activation"], file["maps"])
+        return cls(**read_arrays(folder / _FILE))
