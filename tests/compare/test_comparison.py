@@ -1,8 +1,10 @@
 """Networks side by side: sets that can be compared, what one has and others lack, the paper's among them."""
 
 import dataclasses
+import doctest
 import json
 from inspect import signature
+from pathlib import Path
 from typing import get_type_hints
 
 import attrs
@@ -312,3 +314,11 @@ def test_keywords_for_editors_are_those_of_the_function():
     hints = get_type_hints(compare_networks)
     keywords = {name: hints[name] for name in signature(compare_networks).parameters if name != "results"}
     assert get_type_hints(ComparisonKeywords) == keywords
+
+
+def test_the_example_of_the_docs_runs():
+    page = Path(__file__).parents[2] / "docs" / "compare.md"
+    if not page.is_file():
+        pytest.skip("no docs beside these tests")
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried > 3 and failed == 0

@@ -188,8 +188,8 @@ def test_runs_of_other_data_share_concepts_by_name():
     names = Names(results)
     told = [(concept.category, concept.name) for concept in names.concepts]
     assert told == [("object", "sky"), ("object", "car"), ("part", "car"), ("color", "red"), ("color", "red")]
-    assert [told[place] for place in names.places(home)] == [(one.category, one.name) for one in home]
-    assert len(set(names.places(home).tolist())) == 4  # two of one name are two
+    assert [told[place] for place in names.indices_of(home)] == [(one.category, one.name) for one in home]
+    assert len(set(names.indices_of(home).tolist())) == 4  # two of one name are two
     assert names.runs == ["random", "random (2)"]
     pages = ReportContent(results)
     by_name = {(page["category"], page["name"]): page for page in pages.concepts(list(pages.images.stored()))}

@@ -73,14 +73,14 @@ def _counts(named: NamedLayer, result: Result, names: Names) -> dict[int, dict[s
             "pixels": areas[column],
             "share": areas[column] / every,
         }
-        for column, index in enumerate(names.places(layer.concepts).tolist())
+        for column, index in enumerate(names.indices_of(layer.concepts).tolist())
     }
 
 
 def _units(named: NamedLayer, names: Names) -> dict[int, dict[str, Any]]:
     """Return the units whose best concept of a category is each concept: all detectors, or the ``NEAR`` best."""
     layer = named.layer
-    indices = names.places(layer.concepts)
+    indices = names.indices_of(layer.concepts)
     found: dict[int, dict[str, Any]] = {int(index): {"detectors": 0, "labels": 0, "units": []} for index in indices}
     table = layer.units.assign(index=indices[layer.best].ravel())
     score, ceiling = layer.score_column, layer.ceiling_column
@@ -105,7 +105,7 @@ def _examples(results: Sequence[Result], names: Names, shown: Shown) -> dict[int
 
 def _examples_of(result: Result, run: int, names: Names, shown: Shown) -> dict[int, list[dict[str, Any]]]:
     concepts = next(iter(result.layers.values())).concepts
-    index_of = dict(zip((concept.number for concept in concepts), names.places(concepts).tolist(), strict=True))
+    index_of = dict(zip((concept.number for concept in concepts), names.indices_of(concepts).tolist(), strict=True))
     shape = list(result.description.data.label_shape)
     found: dict[int, list[dict[str, Any]]] = {}
     for example in result.examples:

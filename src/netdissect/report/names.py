@@ -47,7 +47,7 @@ class Names:
         ]
         self._indices = {key: index for index, (key, _) in enumerate(ordered)}
 
-    def places(self, concepts: Sequence[Concept]) -> Int64[np.ndarray, " c"]:
+    def indices_of(self, concepts: Sequence[Concept]) -> Int64[np.ndarray, " c"]:
         """Return the index in the report of each of a result's concepts."""
         return np.array([self._indices[key] for key, _ in _numbered(concepts)], dtype=np.int64)
 

@@ -31,7 +31,7 @@ def layer_table(named: NamedLayer, result: Result, names: Names) -> dict[str, An
         "cut": layer.iou_threshold,
         "shape": list(result.description.data.label_shape),
         "categories": [names.categories.index(category) for category in layer.categories],
-        "concept": np.where(named_at, names.places(layer.concepts)[layer.best], -1).tolist(),
+        "concept": np.where(named_at, names.indices_of(layer.concepts)[layer.best], -1).tolist(),
         "score": table[layer.score_column].to_numpy().reshape(units, categories).tolist(),
         "label": label.tolist(),
         "ceiling": np.where(label < 0, 0, ceiling).round(4).tolist(),

@@ -30,7 +30,7 @@ def unit_chunks(
     ``activations``, its threshold, extremes and histogram, None where these are unknown; ``visualizations``, pictures
     by method.
     """
-    layer, indices = named.layer, names.places(named.layer.concepts)
+    layer, indices = named.layer, names.indices_of(named.layer.concepts)
     top_images, statistics = TopImageMasks(result, layer), _statistics(layer)
     for start in range(0, layer.unit_count, CHUNK):
         units = range(start, min(start + CHUNK, layer.unit_count))

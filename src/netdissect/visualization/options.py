@@ -149,7 +149,7 @@ class VisualizationOptions:
     ('top',)
     """
 
-    methods: tuple[str, ...] = setting(
+    methods: str | Sequence[str] = setting(
         METHODS.names,
         "the ways to look at a unit, by their names in ``visualization.methods.METHODS``.",
         converter=_names(METHODS),
@@ -160,7 +160,7 @@ class VisualizationOptions:
             registry=METHODS,
         ),
     )
-    units: str | tuple[int, ...] = setting(
+    units: str | Sequence[int] = setting(
         LABELLED,
         "the units to look at: labelled, those whose label passes the cut, all, or numbers; a text may be 3,10-19.",
         converter=_units,
@@ -174,7 +174,7 @@ class VisualizationOptions:
         "images of the data to show a unit with, for each method.",
         converter=whole("number of images to show a unit with"),
     )
-    variants: tuple[str, ...] = setting(
+    variants: str | Sequence[str] = setting(
         ("gradient", "guided"),
         "the variants of back-propagation, by their names in ``visualization.methods.VARIANTS``.",
         converter=_names(VARIANTS),

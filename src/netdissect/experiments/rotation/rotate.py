@@ -43,13 +43,25 @@ def rotate(
     progress: bool = True,
     **options: Any,
 ) -> Result:
-    """Dissects each layer as it is, rotated by each of ``amounts`` of the rotation of each seed, and in ``bases``.
+    """Dissect each layer in its channels, rotated by each of ``amounts`` for each seed, and in ``bases``.
 
-    In one pass of the network for all of them. The run's layers are called ``relu4``, ``relu4 rotated 0.2 seed 1``,
-    ``relu4 in pca``; by an amount of 0 a layer is as it is. See ``rotation_curves`` for what follows. ``bases`` are
-    such as ``dissect`` takes, and ``options`` its others. In ``out``, a run like any other, a page is added.
+    The network runs once for all of them. The layers of the run are called ``relu4``, ``relu4 rotated 0.2 seed 1``,
+    ``relu4 in pca``; an amount of 0 stands for the channels. ``rotation_curves`` counts the result.
 
-    Raises ``NetdissectError`` for an amount that is not in 0..1, and what ``dissect`` raises.
+    Args:
+        model: the network, as in ``dissect``.
+        layers: the layers, as in ``dissect``.
+        data: the dataset, as in ``dissect``.
+        amounts: amounts of rotation, in 0..1.
+        seeds: seeds of random rotations.
+        bases: further bases to compare with, as in ``dissect``.
+        settings: all settings at once, in place of ``options``.
+        out: the directory of the run, to which a page is added. None: nothing is saved.
+        progress: show a progress bar on standard error.
+        options: other options of ``dissect``.
+
+    Raises:
+        NetdissectError: an amount that is not in 0..1, and what ``dissect`` raises.
     """
     for what, several in (("amounts", amounts), ("seeds", seeds), ("bases", bases)):
         if isinstance(several, str) or not isinstance(several, Sequence):
