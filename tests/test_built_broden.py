@@ -4,7 +4,6 @@ import csv
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from netdissect import BrodenDataset, dissect
 from netdissect.broden.building.build_options import BuildOptions
@@ -14,6 +13,7 @@ from netdissect.broden.building.sources import open_sources
 from netdissect.broden.building.work import split_position
 from netdissect.broden.check import check_broden
 from netdissect.concepts.census import count_concepts
+from tests.opened import opened
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared
@@ -66,7 +66,7 @@ def test_objects_are_those_of_the_label_maps(built):
         names = {int(row["index"]): row["name"].lower() for row in csv.DictReader(file)}
     images, coverage = dict.fromkeys(names, 0), dict.fromkeys(names, 0.0)
     for path in root.glob("camvid/*/labels/*.png"):
-        indices = np.asarray(Image.open(path))
+        indices = np.asarray(opened(path))
         for index in names:
             images[index] += bool((indices == index).any())
             coverage[index] += float((indices == index).mean())
@@ -85,7 +85,7 @@ def test_colors_are_named_at_native_resolution(built):
     root, out = built
     table = read_color_table(SHARED / "reference" / "broden" / "w2color.npy")
     path = next((root / "dtd" / "cracked").iterdir())
-    named = name_colors(np.asarray(Image.open(path).convert("RGB")), table)
+    named = name_colors(np.asarray(opened(path).convert("RGB")), table)
     height, width = named.shape
     expected = [[named[(2 * y + 1) * height // 96, (2 * x + 1) * width // 96] for x in range(48)] for y in range(48)]
     data = BrodenDataset(out)

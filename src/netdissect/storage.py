@@ -22,7 +22,7 @@ class NotWritableError(NetdissectError):
     """A file or directory cannot be written: the disk is full, say."""
 
 
-def check_place(out: Path, *, overwrite: bool, markers: Sequence[str], what: str) -> None:
+def check_target(out: Path, *, overwrite: bool, markers: Sequence[str], what: str) -> None:
     """Raises ``NetdissectError`` if ``out`` cannot take a new directory: asked before the work as well as after it.
 
     Only ``what``, a directory that holds all files ``markers``, is ever overwritten.

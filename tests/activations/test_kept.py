@@ -66,7 +66,7 @@ def test_masks_of_kept_maps_are_those_of_whole_maps(kept, maps):
             lit += mask.sum()
     assert lit
     with pytest.raises(NetdissectError, match="values of unit 0 were kept above"):
-        kept.mask("maps", 0, 0, float(kept.gathered("maps").bound[0]) - 1)
+        kept.mask("maps", 0, 0, float(kept.statistics("maps").bound[0]) - 1)
     with pytest.raises(NetdissectError, match="no alignment 'diagonal'"):
         kept.mask("maps", 0, 0, levels[0], align="diagonal")
     for image in (-1, 42):

@@ -86,6 +86,7 @@ def test_dissect_writes_a_run_and_prints_it(place, run):
         "examples.parquet",
         "head",
         "images",
+        "images.parquet",
         "relu",
         "report",
         "run.json",

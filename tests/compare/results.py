@@ -4,7 +4,7 @@ import numpy as np
 
 from netdissect import Concept, Result
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
-from tests.results.test_results import layer_result
+from tests.results.small import layer_result
 
 CONCEPTS = (
     Concept(1, "sky", "object"),

@@ -17,6 +17,7 @@ from netdissect.concepts import BrodenDataset, ConceptDataset
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.broden.broden_files import label_colors, write_broden, write_table
 from tests.damage import cut
+from tests.opened import opened
 from tests.shared import SHARED
 
 CONCEPTS = (
@@ -388,7 +389,7 @@ def test_a_directory_of_real_images_made_by_another_program(tmp_path):
     # Pixels per number, from the files alone.
     pixels, images = Counter(), Counter()
     for path in root.rglob("images/*/*.png"):
-        colors = np.asarray(Image.open(path)).astype(int)
+        colors = np.asarray(opened(path)).astype(int)
         numbers, counts = np.unique(colors[..., 0] + 256 * colors[..., 1], return_counts=True)
         pixels.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
         images.update(numbers.tolist())

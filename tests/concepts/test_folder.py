@@ -16,6 +16,7 @@ from netdissect.concepts.files import read_image
 from netdissect.inference.preprocess import Preprocess
 from netdissect.types import BadSampleError, Concept, NetdissectError
 from tests.damage import cut
+from tests.opened import opened
 from tests.shared import SHARED
 
 
@@ -151,7 +152,7 @@ def test_palette_label_map_is_read_by_index(tmp_path):
     palette.putpalette([200, 10, 10, 10, 200, 10, 10, 10, 200])
     palette.putdata(list(mask.tobytes()))
     palette.save(root / "labels" / "a.png")
-    assert Image.open(root / "labels" / "a.png").mode == "P"
+    assert opened(root / "labels" / "a.png").mode == "P"
     assert names(FolderDataset(root, label_shape=(2, 2))) == [["sky", "road"], ["car", "sky"]]
 
 

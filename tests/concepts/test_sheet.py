@@ -1,4 +1,4 @@
-"""Finding a concept by its name, and the sheet of images where it is drawn."""
+"""The sheet of images that show a concept."""
 
 import numpy as np
 import pytest
@@ -9,81 +9,11 @@ from netdissect.concepts.find import find_concept
 from netdissect.concepts.sheet import TILE, SheetOptions, light_up, write_sheet
 from netdissect.labels import Labels
 from netdissect.types import BadSampleError, Concept, NetdissectError
+from tests.opened import opened
 from tests.planted import MemoryDataset
 from tests.shared import SHARED
 
-CONCEPTS = (
-    Concept(1, "car", "object", ("automobile", "Auto")),
-    Concept(2, "door", "object"),
-    Concept(3, "door", "part"),
-    Concept(4, "street-s", "scene", ("road",)),
-    Concept(5, "red-c", "color"),
-    Concept(6, "Road", "object"),
-    Concept(7, "orange", "object", ("fruit",)),
-    Concept(8, "orange-c", "color"),
-    Concept(9, "chestnut-s", "scene"),
-    Concept(10, "chestnut-c", "color"),
-    Concept(11, "steering wheel (round)", "part"),
-    Concept(12, "12:30", "part"),
-    Concept(13, "ROAD", "material"),
-)
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [
-        ("car", 1),
-        ("CAR", 1),
-        (" Car ", 1),
-        ("AUTOMOBILE", 1),
-        ("auto", 1),
-        ("street-s", 4),
-        ("street", 4),
-        ("Street", 4),
-        ("red", 5),
-        ("Road", 6),  # exactly so, before other cases and synonyms
-        ("orange", 7),
-        ("orange-c", 8),
-        ("color:orange", 8),
-        ("orange (color)", 8),
-        ("object:door", 2),
-        ("Part : Door", 3),
-        ("door (part)", 3),
-        ("door(part)", 3),
-        ("fruit (object)", 7),
-        ("scene:chestnut", 9),
-        ("steering wheel (round)", 11),
-        ("part:steering wheel (round)", 11),
-        ("12:30", 12),
-        ("object:road", 6),
-        ("scene:road", 4),
-    ],
-)
-def test_a_concept_is_found(name, number):
-    assert find_concept(CONCEPTS, name).number == number
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("door", r"'door' may be any of 'object:door', 'part:door'"),
-        ("road", r"'road' may be any of 'object:Road', 'material:ROAD'"),
-        ("chestnut", r"'chestnut' may be any of 'scene:chestnut-s', 'color:chestnut-c'"),
-    ],
-)
-def test_several_concepts_of_a_name(name, said):
-    with pytest.raises(NetdissectError, match=said):
-        find_concept(CONCEPTS, name)
-
-
-@pytest.mark.parametrize(
-    ("name", "suggested"),
-    [("cart", "car"), ("automobil", "automobile"), ("streets", "street-s"), ("scene:door", "door"), ("xyz", None)],
-)
-def test_no_concept_of_a_name(name, suggested):
-    with pytest.raises(NetdissectError, match=f"no concept is called '{name}'") as caught:
-        find_concept(CONCEPTS, name)
-    assert (f"did you mean {suggested}" in str(caught.value)) if suggested else ("mean" not in str(caught.value))
+CONCEPTS = (Concept(1, "car", "object", ("automobile", "Auto")), Concept(2, "door", "object"))
 
 
 # Lighting up.
@@ -147,7 +77,7 @@ class Flat(MemoryDataset):
 
     def __init__(self, count):
         labels = [Labels(MAPS, (1,) if index % 2 else ()) for index in range(count)]
-        super().__init__(labels, (*CONCEPTS[:2], Concept(3, "never", "part")), (4, 6))
+        super().__init__(labels, (*CONCEPTS, Concept(3, "never", "part")), (4, 6))
 
     def image(self, index):
         if index in self.bad:
@@ -157,7 +87,7 @@ class Flat(MemoryDataset):
 
 def shown(path, pixels=TILE * 149):
     """The indices of the flat images that fill a whole tile."""
-    colors = np.asarray(Image.open(path)).reshape(-1, 3)
+    colors = np.asarray(opened(path)).reshape(-1, 3)
     unique, counts = np.unique(colors[(colors[:, 1] == 100) & (colors[:, 2] == 0), 0], return_counts=True)
     return [int(red) - 1 for red, count in zip(unique, counts, strict=True) if count == pixels]
 
@@ -166,7 +96,7 @@ def test_all_images_of_a_concept_each_in_a_tile(tmp_path):
     path = tmp_path / "deep" / "sheet.png"
     assert write_sheet(Flat(11), CONCEPTS[0], path) == 5
     assert shown(path) == [1, 3, 5, 7, 9]
-    assert Image.open(path).format == "PNG"
+    assert opened(path).format == "PNG"
 
 
 def test_images_are_drawn_by_seed(tmp_path):
@@ -183,7 +113,7 @@ def test_images_are_drawn_by_seed(tmp_path):
 def test_a_concept_in_a_part_of_the_image(tmp_path):
     """Three of four rows and half of the columns, in two layers that overlap."""
     write_sheet(Flat(1), CONCEPTS[1], tmp_path / "sheet.png")
-    colors = np.asarray(Image.open(tmp_path / "sheet.png"))
+    colors = np.asarray(opened(tmp_path / "sheet.png"))
     lit = (colors == (1, 100, 0)).all(axis=2).sum() / (TILE * 149)
     assert 0.34 < lit < 3 / 8
 
@@ -191,11 +121,11 @@ def test_a_concept_in_a_part_of_the_image(tmp_path):
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".jpeg"])
 def test_jpeg(tmp_path, suffix):
     assert write_sheet(Flat(4), CONCEPTS[1], tmp_path / f"sheet{suffix}", SheetOptions(count=3)) == 3
-    assert Image.open(tmp_path / f"sheet{suffix}").format == "JPEG"
+    assert opened(tmp_path / f"sheet{suffix}").format == "JPEG"
 
 
 def ink(path, box):
-    return int((np.asarray(Image.open(path).convert("L").crop(box)) < 180).sum())
+    return int((np.asarray(opened(path).convert("L").crop(box)) < 180).sum())
 
 
 def test_what_is_written(tmp_path):
@@ -203,20 +133,20 @@ def test_what_is_written(tmp_path):
     data = Flat(1)
     path = tmp_path / "sheet.png"
     write_sheet(data, Concept(2, "door", "object"), path)
-    width = Image.open(path).width
+    width = opened(path).width
     assert ink(path, (0, 0, width, 100)) > 300
     long = Concept(2, "a door of a very long name " * 5, "object")
     write_sheet(data, long, path)
-    wide = Image.open(path).width
+    wide = opened(path).width
     assert wide > 2 * width and ink(path, (wide - 28, 0, wide, 100)) == 0 and ink(path, (wide - 120, 0, wide, 100)) > 0
     write_sheet(data, CONCEPTS[1], path)
-    height = Image.open(path).height
+    height = opened(path).height
     caption = (28 + TILE - 35, height - 28 - 24, 28 + TILE, height - 28)
-    before = Image.open(path).crop(caption).tobytes()
+    before = opened(path).crop(caption).tobytes()
     data.image_name = lambda index: 20 * "a name " + "end"
     write_sheet(data, CONCEPTS[1], path)
-    assert Image.open(path).crop(caption).tobytes() == before
-    assert ink(path, (28 + TILE, 120, Image.open(path).width, height)) == 0
+    assert opened(path).crop(caption).tobytes() == before
+    assert ink(path, (28 + TILE, 120, opened(path).width, height)) == 0
     assert ink(path, (28, height - 28 - 24, 28 + TILE - 60, height - 28)) > 100
 
 
@@ -277,4 +207,4 @@ def test_real_images_of_a_folder(tmp_path):
     path = tmp_path / "sheet.png"
     count = write_sheet(data, find_concept(data.concepts, "car"), path)
     assert 1 < count <= 5
-    assert Image.open(path).width == 2 * 28 + min(count, 3) * (TILE + 14) - 14
+    assert opened(path).width == 2 * 28 + min(count, 3) * (TILE + 14) - 14

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from netdissect.engine.batches import Reader
 
 from netdissect import Concept
 from netdissect.concepts.base import Labels
 from netdissect.engine.tally import Concepts
+from netdissect.inference.reader import Reader
 from netdissect.measure import count
 from tests.measure.kept import kept_of
 from tests.planted import PLAIN, MemoryDataset, Recall

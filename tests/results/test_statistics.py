@@ -14,7 +14,7 @@ from netdissect.results import LayerResult
 from netdissect.results.statistics import STATISTICS
 from tests.report.results import random_layer, result_of
 from tests.results.choices import Dice, Precision, Rank, Undefined
-from tests.results.test_results import UNIT_COLUMNS
+from tests.results.small import UNIT_COLUMNS
 
 
 @pytest.fixture

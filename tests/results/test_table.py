@@ -15,7 +15,7 @@ from netdissect import Concept, NetdissectError, Result
 from netdissect.results import open_result, published_networks, read_table, table_files, write_table
 from netdissect.results.published import PAPER_CATEGORIES
 from netdissect.types import CATEGORIES, sorted_categories
-from tests.results.test_results import layer_result, result_of
+from tests.results.small import layer_result, result_of
 from tests.shared import SHARED, needs_shared
 
 REFERENCE = SHARED / "reference" / "netdissect"

@@ -21,9 +21,9 @@ from netdissect.activations.layout import (
     VALUE,
     LayerShape,
     concepts_from_plain,
-    gathered_from_arrays,
     label_type,
     layer_file,
+    statistics_from_arrays,
     unpack_labels,
 )
 from netdissect.engine.alignment import Alignment, alignment_of
@@ -83,9 +83,9 @@ class KeptActivations:
             self._sample: Int64[np.ndarray, " s"] = np.fromfile(self.folder / SAMPLE, dtype=INDEX)
             self._label_ends = _ends(self.folder / LABEL_SIZES, 1)
             self._ends = {layer: _ends(self._file(layer, "counts"), 2) for layer in self.layers}
-            self._gathered = {
-                layer: gathered_from_arrays(place, state.arrays, torch.device("cpu"))
-                for place, layer in enumerate(self.layers)
+            self._statistics = {
+                layer: statistics_from_arrays(index, state.arrays, torch.device("cpu"))
+                for index, layer in enumerate(self.layers)
             }
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise NetdissectError(f"{self.folder}: is damaged: {one_line(error)}") from error
@@ -109,7 +109,7 @@ class KeptActivations:
         Values that were not kept read as the unit's ``bound``, which none of them exceeds.
         """
         counts, index, needed, kept = self._read_rows(layer, begin, end)
-        height, bound = self.layers[layer].height, self.gathered(layer).bound.numpy()
+        height, bound = self.layers[layer].height, self.statistics(layer).bound.numpy()
         values = np.repeat(bound[index // height], needed.shape[1]).reshape(needed.shape)
         values.ravel()[np.flatnonzero(needed)] = kept  # several times faster than by the flags
         return KeptRows(height, *map(torch.from_numpy, (counts, index, needed, values)))
@@ -121,7 +121,7 @@ class KeptActivations:
             raise NetdissectError(f"{self.folder}: layer {layer} has units 0 to {shape.units - 1}, not {unit}")
         rows = self.rows(layer, image, image + 1)
         begin, end = np.searchsorted(rows.unit.numpy(), [unit, unit + 1])
-        found = np.full((shape.height, shape.width), self.gathered(layer).bound[unit], dtype=np.float32)
+        found = np.full((shape.height, shape.width), self.statistics(layer).bound[unit], dtype=np.float32)
         found[rows.row.numpy()[begin:end]] = rows.values.numpy()[begin:end]
         return found
 
@@ -132,7 +132,7 @@ class KeptActivations:
 
         Raises ``NetdissectError`` if it is lower: values that would count were not kept.
         """
-        map_, bound = torch.from_numpy(self.map(layer, unit, image)), float(self.gathered(layer).bound[unit])
+        map_, bound = torch.from_numpy(self.map(layer, unit, image)), float(self.statistics(layer).bound[unit])
         if not level >= bound:
             raise NetdissectError(f"{self.folder}: values of unit {unit} were kept above {bound:g}, not {level:g}")
         levels = torch.tensor([level], dtype=torch.float32)
@@ -148,10 +148,10 @@ class KeptActivations:
 
     def top_maps(self, layer: str) -> Float32[np.ndarray, "u t h w"]:
         """The maps of each unit's top images, best first; zeros where a unit has fewer."""
-        top, shape = self.gathered(layer).top.image.numpy(), self.layers[layer]
+        top, shape = self.statistics(layer).top.image.numpy(), self.layers[layer]
         maps = np.zeros((*top.shape, shape.height, shape.width), dtype=np.float32)
         unit, rank = np.nonzero(top >= 0)
-        maps[unit, rank] = self.gathered(layer).bound.numpy()[unit, None, None]
+        maps[unit, rank] = self.statistics(layer).bound.numpy()[unit, None, None]
         by_index = self.images.argsort()
         image = by_index[np.searchsorted(self.images, top[unit, rank], sorter=by_index)]
         for begin in range(0, len(self), _IMAGES_AT_A_TIME):
@@ -177,9 +177,9 @@ class KeptActivations:
         peaks = np.fromfile(self._file(layer, "peaks"), dtype=VALUE).reshape(-1, units)
         return peaks[self._sample.argsort()].astype(np.float32, copy=False)
 
-    def gathered(self, layer: str) -> LayerStatistics:
+    def statistics(self, layer: str) -> LayerStatistics:
         """The layer's histogram, top images and bound: the level up to which values need not have been kept."""
-        return self._gathered[self._known(layer)]
+        return self._statistics[self._known(layer)]
 
     def thresholds(self, layer: str, quantile: float | None = None) -> Float32[np.ndarray, " u"]:
         """Exact thresholds, for the quantile kept for or a smaller one (see ``engine.threshold``)."""
@@ -188,11 +188,11 @@ class KeptActivations:
             raise NetdissectError(
                 f"{self.folder}: was kept for quantiles of up to {self.quantile:g}; {quantile:g} needs a new run"
             )
-        gathered, shape = self.gathered(layer), self.layers[layer]
+        statistics, shape = self.statistics(layer), self.layers[layer]
         rank = threshold_rank(quantile, len(self) * shape.height * shape.width)
         # Fewer values may be sought than while they were kept, and so the bound be higher.
-        bound = torch.maximum(gathered.bound, gathered.histogram.lower_bound(rank))
-        at_most = gathered.histogram.count_from(bound)
+        bound = torch.maximum(statistics.bound, statistics.histogram.lower_bound(rank))
+        at_most = statistics.histogram.count_from(bound)
         return select_thresholds(lambda: self._unit_values(layer), rank, bound.numpy(), at_most.numpy())
 
     def _unit_values(self, layer: str) -> Iterator[UnitValues]:

@@ -32,9 +32,9 @@ class LayerShape:
     width: int
 
 
-def layer_file(place: int, kind: str) -> str:
+def layer_file(index: int, kind: str) -> str:
     """The file of a layer, by its place: its ``counts``, ``places``, ``needed``, ``values`` or ``peaks``."""
-    return f"layer{place}.{kind}"
+    return f"layer{index}.{kind}"
 
 
 def concepts_to_plain(concepts: tuple[Concept, ...]) -> list[dict[str, Any]]:
@@ -77,11 +77,11 @@ def rows_to_arrays(rows: KeptRows) -> dict[str, np.ndarray]:
     }
 
 
-def gathered_to_arrays(place: int, gathered: LayerStatistics) -> dict[str, np.ndarray]:
-    return {f"{place}.{name}": tensor.cpu().numpy() for name, tensor in gathered.state().items()}
+def statistics_to_arrays(index: int, statistics: LayerStatistics) -> dict[str, np.ndarray]:
+    return {f"{index}.{name}": tensor.cpu().numpy() for name, tensor in statistics.state().items()}
 
 
-def gathered_from_arrays(place: int, arrays: Mapping[str, np.ndarray], device: torch.device) -> LayerStatistics:
-    prefix = f"{place}."
+def statistics_from_arrays(index: int, arrays: Mapping[str, np.ndarray], device: torch.device) -> LayerStatistics:
+    prefix = f"{index}."
     state = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
     return LayerStatistics.from_state({name: torch.from_numpy(array).to(device) for name, array in state.items()})

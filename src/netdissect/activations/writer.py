@@ -23,12 +23,12 @@ from netdissect.activations.layout import (
     VALUE,
     LayerShape,
     concepts_to_plain,
-    gathered_from_arrays,
-    gathered_to_arrays,
     label_type,
     layer_file,
     pack_labels,
     rows_to_arrays,
+    statistics_from_arrays,
+    statistics_to_arrays,
 )
 from netdissect.bases import BasisView
 from netdissect.concepts.base import ConceptDataset
@@ -80,11 +80,11 @@ class ActivationWriter:
         self._shapes = {view.name: LayerShape(*view.map_shape) for view in views}
 
     def statistics(self, device: torch.device) -> dict[str, LayerStatistics]:
-        """What was gathered of each layer until the last commit; of none if there was none."""
+        """What was statistics of each layer until the last commit; of none if there was none."""
         state = self._journal.state
         if state is None:
             return {}
-        return {layer: gathered_from_arrays(place, state.arrays, device) for place, layer in enumerate(self.layers)}
+        return {layer: statistics_from_arrays(index, state.arrays, device) for index, layer in enumerate(self.layers)}
 
     def append_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:
         """Adds images, by their indices in the dataset; a thread writes them.
@@ -113,10 +113,10 @@ class ActivationWriter:
 
     def _write_rows(self, rows: Mapping[str, KeptRows], sampled: Sequence[int], peaks: Mapping[str, Tensor]) -> None:
         self._journal.append(SAMPLE, np.array(sampled, dtype=INDEX))
-        for place, layer in enumerate(self.layers):
-            self._journal.append(layer_file(place, "peaks"), peaks[layer].cpu().numpy().astype(VALUE, copy=False))
+        for index, layer in enumerate(self.layers):
+            self._journal.append(layer_file(index, "peaks"), peaks[layer].cpu().numpy().astype(VALUE, copy=False))
             for kind, array in rows_to_arrays(rows[layer]).items():
-                self._journal.append(layer_file(place, kind), array)
+                self._journal.append(layer_file(index, kind), array)
 
     def _write(self, write: Callable[..., None], *what: object) -> None:
         self._wait(waiting=1)
@@ -128,13 +128,13 @@ class ActivationWriter:
             self._writing.popleft().result()
 
     def commit(
-        self, end: int, gathered: Mapping[str, LayerStatistics], skipped: Mapping[int, str], complete: bool = False
+        self, end: int, statistics: Mapping[str, LayerStatistics], skipped: Mapping[int, str], complete: bool = False
     ) -> None:
         """Makes what was appended count: of the images to read, the first ``end`` are done."""
         self._wait()
         arrays: dict[str, np.ndarray] = {}
-        for place, layer in enumerate(self.layers):
-            arrays |= gathered_to_arrays(place, gathered[layer])
+        for index, layer in enumerate(self.layers):
+            arrays |= statistics_to_arrays(index, statistics[layer])
         layers = [
             {"layer": layer, "shape": vars(self._shapes[layer]), "field": self._fields[layer]} for layer in self.layers
         ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from netdissect.concepts.broden import TABLES
-from netdissect.storage import check_place
+from netdissect.storage import check_target
 
 
 def check_destination(out: Path, overwrite: bool) -> None:
@@ -13,4 +13,4 @@ def check_destination(out: Path, overwrite: bool) -> None:
     Traceback (most recent call last):
     netdissect.types.NetdissectError: .: exists already (--overwrite replaces a Broden directory)
     """
-    check_place(out, overwrite=overwrite, markers=TABLES, what="a Broden directory")
+    check_target(out, overwrite=overwrite, markers=TABLES, what="a Broden directory")

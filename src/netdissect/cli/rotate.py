@@ -7,6 +7,7 @@ from typing import Annotated
 import attrs
 import typer
 
+from netdissect.choices import BASES
 from netdissect.cli.common import JsonOption, interrupted, read_numbers
 from netdissect.cli.options import DataOption, LayersOption, NetworkOptions, OverwriteOption, takes_options
 from netdissect.printing import print_rotation
@@ -34,8 +35,7 @@ def rotate(
         list[str] | None,
         typer.Option(
             metavar="pca|FILE",
-            help="A further basis: principal components, or the rows of a matrix in a .npy or .safetensors file; "
-            "repeat for more.",
+            help=f"A further basis, as in dissect --basis ({', '.join(BASES)}); repeat for more.",
         ),
     ] = None,
     top_images: Annotated[int, typer.Option(help="Images to keep for each unit.")] = 4,

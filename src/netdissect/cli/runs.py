@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netdissect.choices import BASES
 from netdissect.cli.common import JsonOption, fail, interrupted, read_names
 from netdissect.cli.options import (
     DataOption,
@@ -97,8 +98,7 @@ def dissect(
         str | None,
         typer.Option(
             metavar="pca|FILE",
-            help="Dissect other directions than units: the layer's principal components, which a pass of its own "
-            "finds, or the rows of a matrix in a .npy or .safetensors file.",
+            help=f"Dissect other directions than units: {BASES.help()}.",
         ),
     ] = None,
     visualize: Annotated[

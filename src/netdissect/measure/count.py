@@ -77,13 +77,13 @@ def count(
     measured: dict[str, Measurement] = {}
     on_progress("top images", 0, len(kept.layers))
     for layer, maps in in_order(kept.top_maps, kept.layers, few, few):
-        gathered = kept.gathered(layer)
+        statistics = kept.statistics(layer)
         measured[layer] = Measurement(
             thresholds[layer],
             tallies[layer],
-            gathered.top,
+            statistics.top,
             torch.from_numpy(maps),
-            gathered.histogram,
+            statistics.histogram,
             torch.from_numpy(kept.peaks(layer)),
         )
         on_progress("top images", len(measured), len(kept.layers))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from netdissect.engine.field import Field
 from netdissect.networks.layouts import Layout, LayoutError, layout_of
-from netdissect.networks.observe import Observation, Seen, observe
+from netdissect.networks.observe import Observation, ObservedTensor, observe
 from netdissect.networks.paper import PAPER, paper_layers
 from netdissect.networks.receptive import NoFieldError, field_of_maps
 from netdissect.networks.sources import HEADS, INPUT, OUTPUT, Source, has_heads
@@ -113,14 +113,14 @@ def _layer(observation: Observation, name: str, layout: str | None) -> LayerInfo
         raise NetdissectError(f"layer {name} returns {seen.dtype} ({shape}) for one image, {error}") from error
 
 
-def _info(name: str, seen: Seen, image: tuple[int, int], asked: str | None) -> LayerInfo:
+def _info(name: str, seen: ObservedTensor, image: tuple[int, int], asked: str | None) -> LayerInfo:
     layout = layout_of(seen.shape, seen.positions, image, lost=bool(seen.lost), asked=asked)
     shape = layout.shape(seen.shape)
     if layout.name == "nu":
         return LayerInfo(name, seen.type, shape, seen.shape[1:], layout, seen.source, None, "a vector")
     of_maps, no_field = None, seen.lost or "it sees nothing of the image"
     if seen.positions is not None:
-        height, width = (axis.moved(layout.maps) for axis in seen.positions)
+        height, width = (axis.rearranged(layout.maps) for axis in seen.positions)
         try:
             of_maps, no_field = field_of_maps((height, width)), ""
         except NoFieldError as error:

@@ -21,7 +21,7 @@ Calls = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedTensor:
     """A tensor that was seen in the pass, and the ``type`` of the module it was seen at.
 
     ``usable`` says that it holds real floating-point numbers for one image. ``positions`` are those of its elements;
@@ -47,7 +47,7 @@ class Observation:
 
     size: tuple[int, int]
     calls: Calls
-    seen: dict[str, Seen]
+    seen: dict[str, ObservedTensor]
 
 
 def observe(model: nn.Module, image: Float[Tensor, "1 channels H W"]) -> Observation:
@@ -72,7 +72,7 @@ def _observed(model: nn.Module, image: Tensor, tracer: FieldTracer | None) -> Ob
         for name, module in modules.items()
     }
     calls: Calls = Counter()
-    seen: list[Seen] = []
+    seen: list[ObservedTensor] = []
     with torch.inference_mode(False), torch.no_grad():
         image = image.to(device_of(model) or "cpu", copy=True)
         with evaluating(model), watched(model, sides, _note(modules, calls, seen, tracer)):
@@ -84,7 +84,7 @@ def _observed(model: nn.Module, image: Tensor, tracer: FieldTracer | None) -> Ob
 
 
 def _note(
-    modules: dict[str, nn.Module], calls: Calls, seen: list[Seen], tracer: FieldTracer | None
+    modules: dict[str, nn.Module], calls: Calls, seen: list[ObservedTensor], tracer: FieldTracer | None
 ) -> Callable[[str, str, Any], None]:
     def see(module: str, side: str, value: Any) -> None:
         kind = type(modules[module]).__name__ + ("" if side == OUTPUT else f" {side}")
@@ -99,13 +99,13 @@ def _note(
                     lost = str(error)
             source = Source(module, side, calls[module, side], path)
             dtype = str(tensor.dtype).removeprefix("torch.")
-            seen.append(Seen(source, kind, dtype, tuple(tensor.shape), usable, positions, lost))
+            seen.append(ObservedTensor(source, kind, dtype, tuple(tensor.shape), usable, positions, lost))
         calls[module, side] += 1
 
     return see
 
 
-def _by_name(seen: Sequence[Seen], calls: Calls) -> dict[str, Seen]:
+def _by_name(seen: Sequence[ObservedTensor], calls: Calls) -> dict[str, ObservedTensor]:
     """Names tell calls apart where there are several, and tensors where several can be dissected."""
     every, usable = (
         Counter((each.source.module, each.source.side, each.source.call) for each in some)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from netdissect.storage import check_place, staged, write_text
+from netdissect.storage import check_target, staged, write_text
 from netdissect.types import NetdissectError
 
 #: The file that lists all others, by which a folder of pages is known.
@@ -34,7 +34,7 @@ def folder_of_pages(out: Path, *, marker: str, what: str) -> Iterator[Path]:
 def check_folder(out: Path, *, marker: str, what: str) -> Path:
     """Return the directory that ``folder_of_pages`` writes, or raise its error about ``out``, before long work."""
     out = out.resolve()  # through links, and not by what the working directory is then
-    check_place(out, overwrite=True, markers=[_LIST, marker], what=what)
+    check_target(out, overwrite=True, markers=[_LIST, marker], what=what)
     if not out.is_dir():
         return out
     if out == Path.cwd():

@@ -40,7 +40,7 @@ from netdissect.results.images import (
 from netdissect.results.layer import LayerResult
 from netdissect.results.layer_files import save_layer
 from netdissect.results.published import PAPER_CONCEPTS, PAPER_IMAGES, PAPER_LABELS
-from netdissect.storage import check_place, staged
+from netdissect.storage import check_target, staged
 from netdissect.types import Concept, NetdissectError, nearest, one_line
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class Result(Mapping[str, LayerResult]):
 
 def check_free(out: Path, *, overwrite: bool) -> None:
     """Raise ``NetdissectError`` if a run cannot be written to ``out``: called before the work as well as after it."""
-    check_place(out, overwrite=overwrite, markers=["run.json"], what="a run")
+    check_target(out, overwrite=overwrite, markers=["run.json"], what="a run")
 
 
 def folder_of(index: int, layer: str) -> str:

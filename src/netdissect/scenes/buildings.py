@@ -2,6 +2,11 @@
 
 Every function here, and in the other modules of things, paints one thing of ``height`` with its middle at ``x`` and its
 foot at ``base``, all in fractions of the image.
+
+>>> canvas = Canvas(32, 32)
+>>> house(canvas, Dice(seed=0, index=0), x=0.5, base=0.9, height=0.6)
+>>> bool(canvas.maps().any())
+True
 """
 
 from netdissect.scenes.canvas import Canvas, falling, rounded, upright

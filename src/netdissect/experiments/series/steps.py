@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from netdissect.results import Result
-from netdissect.storage import check_place, locked, not_writable, put_in_place, write_text
+from netdissect.storage import check_target, locked, not_writable, put_in_place, write_text
 from netdissect.types import NetdissectError, one_line
 
 #: The version of the layout on disk; a reader refuses other versions.
@@ -118,7 +118,7 @@ def check_series_place(out: Path, *, overwrite: bool, resume: bool) -> None:
     """
     has_steps = bool(read_steps(out)) if (out / SERIES_FILE).is_file() else None
     if has_steps is None or (has_steps and not resume):
-        check_place(out, overwrite=overwrite, markers=[SERIES_FILE], what="a series")
+        check_target(out, overwrite=overwrite, markers=[SERIES_FILE], what="a series")
 
 
 def write_steps(out: Path, steps: Mapping[int, Path], source: str | None = None) -> None:

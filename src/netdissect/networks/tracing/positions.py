@@ -34,9 +34,9 @@ class AxisField:
     def shape(self) -> torch.Size:
         return self.centre.shape
 
-    def moved(self, move: Callable[[Tensor], Tensor]) -> "AxisField":
+    def rearranged(self, rearrange: Callable[[Tensor], Tensor]) -> "AxisField":
         """The field after ``move`` has put elements elsewhere, and changed none."""
-        return AxisField(move(self.centre), move(self.size), self.step).squeezed()
+        return AxisField(rearrange(self.centre), rearrange(self.size), self.step).squeezed()
 
     def squeezed(self) -> "AxisField":
         """The same in as little memory as it takes."""
@@ -116,10 +116,10 @@ def summed(field: AxisField, dims: Sequence[int], *, keepdim: bool = True) -> Ax
         centre, size = torch.full_like(centre, torch.nan), torch.full_like(size, torch.inf)
     shape = [1 if dim in dims else length for dim, length in enumerate(field.shape)]
     result = AxisField(centre.expand(*shape), size.expand(*shape), field.step)
-    return result if keepdim else result.moved(lambda numbers: numbers.squeeze(dims))
+    return result if keepdim else result.rearranged(lambda numbers: numbers.squeeze(dims))
 
 
-def windows(field: AxisField, dim: int, first: Sequence[int], last: Sequence[int], *, is_axis: bool) -> AxisField:
+def windowed(field: AxisField, dim: int, first: Sequence[int], last: Sequence[int], *, is_axis: bool) -> AxisField:
     """What windows see that slide along ``dim``: each from position ``first`` to ``last`` of the map, both included.
 
     Windows may reach beyond the map, into its padding, which lies where the map would go on. ``is_axis`` says that

@@ -11,9 +11,10 @@ from typing import Any
 from torch import Tag, Tensor
 from torch.utils._pytree import tree_leaves
 
-from netdissect.networks.tracing.moves import copy, elementwise, laid_out, made, moved, reshaped
 from netdissect.networks.tracing.operation import Operation, Positions, UntracedError
-from netdissect.networks.tracing.sliding import (
+from netdissect.networks.tracing.rearranging import copy, elementwise, laid_out, made, rearranged, reshaped
+from netdissect.networks.tracing.reductions import attention, product, reduced
+from netdissect.networks.tracing.windows import (
     adaptive_pool,
     convolution,
     interpolated,
@@ -21,7 +22,6 @@ from netdissect.networks.tracing.sliding import (
     pool,
     shuffled_pixels,
 )
-from netdissect.networks.tracing.sums import attention, product, reduced
 
 
 def positions_after(operation: Operation) -> list[Positions | None]:
@@ -57,7 +57,7 @@ _RULES: list[tuple[re.Pattern[str], Callable[[Operation], Any]]] = [
         r"view|_unsafe_view|_reshape_alias|reshape": reshaped,
         r"permute|transpose|t|squeeze|unsqueeze|slice|select|split|split_with_sizes|unbind|cat|stack|roll|flip|"
         r"repeat|unfold|index|index_select|pixel_unshuffle|channel_shuffle|native_channel_shuffle|diagonal|rot90|"
-        r"unsafe_split|unsafe_split_with_sizes|_unsafe_index": moved,
+        r"unsafe_split|unsafe_split_with_sizes|_unsafe_index": rearranged,
         r"copy": copy,
         r"as_strided": laid_out,
         r"new_\w+|\w+_like|fill|zero": made,

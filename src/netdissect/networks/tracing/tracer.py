@@ -7,9 +7,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from netdissect.networks.tracing.moves import in_memory, part_of
 from netdissect.networks.tracing.operation import Operation, Positions, bind
 from netdissect.networks.tracing.positions import AxisField, constant_field, image_field
+from netdissect.networks.tracing.rearranging import in_memory, part_of
 from netdissect.networks.tracing.rules import positions_after
 
 
@@ -107,4 +107,4 @@ def _seen_by_view(view: Tensor, of_whole: Positions | str, whole: Tensor) -> Pos
     def move(numbers: Tensor) -> Tensor:
         return part_of(in_memory(numbers, whole), whole, view)
 
-    return of_whole[0].moved(move), of_whole[1].moved(move)
+    return of_whole[0].rearranged(move), of_whole[1].rearranged(move)

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netdissect.broden.building.category import check_category
-from netdissect.broden.building.source import Source
 from netdissect.registry import Choice, Registry
 from netdissect.types import NetdissectError
+
+if TYPE_CHECKING:
+    from netdissect.broden.building.source import Source
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def describe_sources() -> str:
     return f"as its publishers distribute it: {published}; or of your own, as NAME=PATH or NAME=PATH:category: {own}"
 
 
-def open_sources(specs: Sequence[str]) -> tuple[Source, ...]:
+def open_sources(specs: Sequence[str]) -> "tuple[Source, ...]":
     """Open the sources that ``specs`` name, ``NAME=PATH``, or ``NAME=PATH:category`` for a person's own data.
 
     NAME is one of ``SOURCES``. ``pascal_context`` and ``pascal_part`` of one folder are one source. The second source

@@ -1,4 +1,4 @@
-"""Tables and counts follow from the raw counts; a run survives the way to disk and back."""
+"""A run is a mapping of its layers, and survives the way to disk and back."""
 
 import dataclasses
 import json
@@ -7,64 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from netdissect import Concept, NetdissectError, Result
-from netdissect.results import ConceptExample, ShownImage, UnknownLayerError, check_free
-from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
-from tests.results.flat import PARTS, layer_from
-
-UNIT_COLUMNS = (
-    "unit",
-    "category",
-    "concept",
-    "iou",
-    "iou_ceiling",
-    "intersection",
-    "unit_area",
-    "concept_area",
-    "threshold",
-    "is_label",
-    "is_detector",
-)
+from netdissect import NetdissectError, Result
+from netdissect.results import ConceptExample, UnknownLayerError, check_free
+from tests.results.flat import PARTS
+from tests.results.small import UNIT_COLUMNS, result_of
 
 #: The files of a layer's parts, and the tables that follow from them.
 FILES = ("units.parquet", "counts.npz", "activations.npz", "top.npz", "top.parquet", "sample.npz")
-
-CONCEPTS = (
-    Concept(2, "sky", "object"),
-    Concept(3, "wheel", "part"),
-    Concept(5, "car", "object"),
-    Concept(9, "striped", "texture"),
-)
-
-
-def layer_result(intersection, unit_area, concept_area, **changes):
-    units = len(intersection)
-    images = np.arange(2 * units).reshape(units, 2)
-    fields = {
-        "layer": "conv",
-        "concepts": CONCEPTS,
-        "quantile": 0.005,
-        "iou_threshold": 0.04,
-        "thresholds": np.arange(units, dtype=np.float32),
-        "intersection": np.array(intersection, dtype=np.int64),
-        "unit_area": np.array(unit_area, dtype=np.int64),
-        "concept_area": np.array(concept_area, dtype=np.int64),
-        "concept_images": np.ones(len(concept_area), dtype=np.int64),
-        "top_image": images.astype(np.int64),
-        "top_activation": images.astype(np.float32) + 0.5,
-        "top_maps": np.random.default_rng(0).standard_normal((units, 2, 3, 4)).astype(np.float32),
-        "histogram": np.full((units, 64), 100, dtype=np.int64),
-        "bin_start": np.zeros(units, dtype=np.float32),
-        "bin_width": np.full(units, 2, dtype=np.float32),
-        "low": np.zeros(units, dtype=np.float32),
-        "high": np.full(units, 99, dtype=np.float32),
-        "image_names": ("a.jpg", "ü \u202e.jpg", ""),
-        "peaks": np.random.default_rng(1).standard_normal((3, units)).astype(np.float32),
-    }
-    return layer_from(**(fields | changes))
 
 
 def assert_same(after, before):
@@ -78,96 +28,6 @@ def assert_same(after, before):
             found, expected = getattr(ours, part.name), getattr(theirs, part.name)
             assert np.array_equal(found, expected), part.name
             assert getattr(found, "dtype", None) == getattr(expected, "dtype", None), part.name
-
-
-@pytest.fixture
-def layer():
-    """Four units: car by far; sky and car and wheel alike; striped below the cut; nothing."""
-    return layer_result(
-        intersection=[[0, 5, 50, 0], [20, 10, 20, 0], [0, 0, 0, 3], [0, 0, 0, 0]],
-        unit_area=[[100, 60, 10], [40, 30, 10], [40, 40, 90], [0, 0, 0]],  # object, part, texture
-        concept_area=[80, 40, 80, 100],
-    )
-
-
-def result_of(*layers, name="a run"):
-    indices = sorted({int(index) for layer in layers for index in layer.top.image.ravel()})
-    images = {index: ShownImage(f"picture {index}.jpg", bytes([index])) for index in indices}
-    description = RunDescription(
-        network=NetworkDescription(name="m"),
-        data=DataDescription(name="d", images=8, fingerprint="f"),
-        notes=["one <note>"],
-    )
-    return Result(name, {layer.layer: layer for layer in layers}, images, description)
-
-
-def test_iou_and_ceiling(layer):
-    assert layer.categories == ("object", "part", "texture")
-    assert layer.scores[0].tolist() == [0 / 180, 5 / 95, 50 / 130, 0 / 110]
-    assert layer.ceilings[0].tolist() == [0.8, 40 / 60, 0.8, 0.1]
-    assert layer.ceilings[3].tolist() == [0, 0, 0, 0]
-
-
-def test_table_of_units(layer):
-    table = layer.units
-    assert tuple(table.columns) == UNIT_COLUMNS
-    assert table["unit"].tolist() == [unit for unit in range(4) for _ in range(3)]
-    first = table[table["unit"] == 0].set_index("category")
-    assert first["concept"].tolist()[:2] == ["car", "wheel"]
-    assert pd.isna(first.loc["texture", "concept"])
-    assert first["is_label"].tolist() == [True, False, False]
-    assert first["is_detector"].tolist() == [True, True, False]
-    assert first.loc["object", ["intersection", "unit_area", "concept_area"]].tolist() == [50, 100, 80]
-
-
-def test_equal_iou_goes_to_the_lower_number(layer):
-    second = layer.units[layer.units["unit"] == 1].set_index("category")
-    assert second.loc["object", "concept"] == "sky"  # 20 / 100, as car
-    tied = layer_result([[10, 10, 0, 0]], [[10, 20, 0]], [20, 10, 5, 5])  # sky and wheel alike, 10 / 20
-    assert tied.labels["concept"].tolist() == ["sky"]
-
-
-def test_counts_by_label_and_by_category(layer):
-    summary = layer.summary()
-    assert summary["units"] == 4
-    assert summary["by_label"] == {
-        "detectors": 2,
-        "unique": 2,
-        "categories": {
-            "object": {"detectors": 2, "unique": 2},
-            "part": {"detectors": 0, "unique": 0},
-            "texture": {"detectors": 0, "unique": 0},
-        },
-    }
-    assert summary["by_category"] == {
-        "unique": 3,
-        "categories": {
-            "object": {"detectors": 2, "unique": 2},
-            "part": {"detectors": 2, "unique": 1},
-            "texture": {"detectors": 0, "unique": 0},
-        },
-    }
-
-
-def test_another_cut_needs_no_network(layer):
-    assert dataclasses.replace(layer, iou_threshold=0.01).summary()["by_label"]["detectors"] == 3
-    assert dataclasses.replace(layer, iou_threshold=0.9).summary()["by_label"]["detectors"] == 0
-    on_the_cut = dataclasses.replace(layer, iou_threshold=50 / 130)
-    assert on_the_cut.summary()["by_label"]["detectors"] == 0  # greater, not greater or equal
-
-
-def test_concepts_out_of_reach_are_named_with_the_remedy():
-    layer = layer_result([[5, 0, 4, 0]], [[5, 5, 5]], [1000, 6, 10, 0], quantile=0.005)
-    assert [concept.name for concept in layer.unreachable()] == ["sky"]  # 5 / 1000; nothing is said of absent ones
-    (note,) = layer.notes()
-    assert "sky" in note
-    assert "--quantile 0.2" in note  # four times 0.005 * 0.04 / (5 / 1000), rounded
-
-
-def test_rare_concepts_out_of_reach_are_no_reason_for_a_larger_quantile():
-    layer = layer_result([[5, 0, 1, 0]], [[500, 500, 500]], [400, 300, 2, 300])
-    assert [concept.name for concept in layer.unreachable()] == ["car"]
-    assert "--quantile" not in layer.notes()[0]
 
 
 def test_a_result_is_a_mapping(layer):
@@ -372,22 +232,3 @@ def test_notebook_view_escapes_names(layer):
     assert "<script>" not in shown
     assert "&lt;note&gt;" in shown
     assert "car" in shown
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 12))
-def test_summary_adds_up(seed, units):
-    random = np.random.default_rng(seed)
-    intersection = random.integers(0, 5, (units, 4))
-    layer = layer_result(intersection, random.integers(5, 40, (units, 3)), random.integers(5, 60, 4))
-    summary = layer.summary()
-    table = layer.units
-    best = table.groupby("unit")["iou"].max()
-    assert summary["by_label"]["detectors"] == (best > 0.04).sum()
-    by_label, by_category = summary["by_label"]["categories"], summary["by_category"]["categories"]
-    for category in layer.categories:
-        rows = table[(table["category"] == category) & (table["iou"] > 0.04)]
-        assert by_category[category] == {"detectors": len(rows), "unique": rows["concept"].nunique()}
-        assert by_label[category]["detectors"] <= by_category[category]["detectors"]
-    assert summary["by_category"]["unique"] == sum(counts["unique"] for counts in by_category.values())
-    assert (table["iou"] <= table["iou_ceiling"] + 1e-12).all()

@@ -39,12 +39,12 @@ def copy(operation: Operation) -> Positions:
     return found or (constant_field(source.shape), constant_field(source.shape))
 
 
-def moved(operation: Operation) -> list[Positions | None]:
+def rearranged(operation: Operation) -> list[Positions | None]:
     """The same operation on the positions themselves."""
-    return list(zip(_moved_along(operation, 0), _moved_along(operation, 1), strict=True))
+    return list(zip(_rearranged_along(operation, 0), _rearranged_along(operation, 1), strict=True))
 
 
-def _moved_along(operation: Operation, axis: int) -> list[AxisField]:
+def _rearranged_along(operation: Operation, axis: int) -> list[AxisField]:
     """The fields along an axis of all that the operation returns."""
     # Functions of a module are checked for their types once, when it is imported, in tests: nested ones at each call.
     given = [_field(operation, leaf, axis) for leaf in tree_leaves(operation.arguments) if isinstance(leaf, Tensor)]
@@ -80,7 +80,7 @@ def _field(operation: Operation, tensor: Tensor, axis: int) -> AxisField | None:
 def reshaped(operation: Operation) -> Positions:
     """As ``moved``; numbers that are repeated by a stride of 0 cannot be viewed, but reshaped."""
     shape = operation.output.shape
-    return each(operation.given("self"), lambda field, _: field.moved(lambda numbers: numbers.reshape(shape)))
+    return each(operation.given("self"), lambda field, _: field.rearranged(lambda numbers: numbers.reshape(shape)))
 
 
 def laid_out(operation: Operation) -> Positions:
@@ -88,7 +88,7 @@ def laid_out(operation: Operation) -> Positions:
     source, output = operation.arguments["self"], operation.output
     return each(
         operation.given("self"),
-        lambda field, _: field.moved(lambda numbers: part_of(in_memory(numbers, source), source, output)),
+        lambda field, _: field.rearranged(lambda numbers: part_of(in_memory(numbers, source), source, output)),
     )
 
 

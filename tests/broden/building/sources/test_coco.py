@@ -1,4 +1,4 @@
-"""The sources for a person's own data: folders of masks, folders of images, COCO and PASCAL VOC."""
+"""COCO's annotations as a source."""
 
 import json
 import pickle
@@ -12,250 +12,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from netdissect.broden.building.sources.coco import Coco
-from netdissect.broden.building.sources.folder import Folder
-from netdissect.broden.building.sources.imagefolder import ImageFolder
-from netdissect.broden.building.sources.voc import CLASSES, Voc
 from netdissect.types import BadSampleError, NetdissectError
 from tests.broden.building.other_source_files import (
     write_coco_instances,
     write_coco_json,
     write_coco_panoptic,
-    write_folder,
     write_image,
-    write_imagefolder,
-    write_voc,
 )
 from tests.damage import cut
-from tests.shared import SHARED
 
 
 def copied(source):
     """The source as another process gets it."""
     return pickle.loads(pickle.dumps(source))
 
-
-# A folder of masks.
-
-
-def test_folder_labels_are_concept_numbers(tmp_path):
-    write_folder(tmp_path, {"b": [[0, 1], [255, 2]], "a": [[2, 2]]})
-    source = copied(Folder(tmp_path))
-    assert (source.name, len(source)) == ("folder", 2)
-    assert [source.image_path(index) for index in (0, 1)] == [tmp_path / "images" / name for name in ("a.jpg", "b.jpg")]
-    assert list(source.annotation(1).maps) == ["object"] and not source.annotation(1).whole
-    assert source.annotation(1).maps["object"].tolist() == [[1, 2], [0, 3]]
-    assert [source.names("object", label) for label in range(4)] == [(), ("sky",), ("road",), ("car",)]
-
-
-def test_folder_label_maps_keep_their_resolution(tmp_path):
-    mask = np.random.default_rng(1).integers(0, 3, (30, 47))
-    source = Folder(write_folder(tmp_path, {"a": mask}))
-    assert np.array_equal(source.annotation(0).maps["object"], mask + 1)
-
-
-def test_folder_a_map_per_category(tmp_path):
-    classes = "index,name,category\n0,sky,\n1,wheel,part\n2,brushed,Finish\n3,void,scene\n4,mast,part\n5,steel,finish\n"
-    write_folder(tmp_path, {"a": [[0, 1, 2, 3], [4, 4, 255, 5]]}, classes)
-    source = Folder(tmp_path, "material")
-    maps = {category: pixels.tolist() for category, pixels in source.annotation(0).maps.items()}
-    assert maps == {
-        "material": [[1, 0, 0, 0], [0, 0, 0, 0]],
-        "part": [[0, 2, 0, 0], [5, 5, 0, 0]],
-        "finish": [[0, 0, 3, 0], [0, 0, 0, 6]],
-    }
-    assert source.names("material", 1) == ("sky",) and source.names("finish", 6) == ("steel",)
-
-
-@pytest.mark.parametrize("category", ["a category", "fin/ish", "3d", "_x", "image", "sw"])
-def test_folder_categories_that_broden_cannot_have(tmp_path, category):
-    write_folder(tmp_path, {"a": [[0]]}, f"index,name,category\n0,sky,{category}\n")
-    with pytest.raises(NetdissectError, match=f"'{category}'") as caught:
-        Folder(tmp_path)
-    assert str(tmp_path / "classes.csv") in str(caught.value)
-
-
-def test_folder_images_and_label_maps_without_partner(tmp_path):
-    write_folder(tmp_path, {"a": [[0]], "b": [[1]], "c": [[2]]})
-    (tmp_path / "labels" / "a.png").unlink()
-    (tmp_path / "images" / "c.jpg").unlink()
-    source = Folder(tmp_path)
-    assert len(source) == 3 and source.annotation(1).maps["object"].tolist() == [[2]]
-    for index, partner in ((0, r"a\.jpg has no label map"), (2, r"c\.png has no image")):
-        with pytest.raises(BadSampleError, match=partner):
-            source.annotation(index)
-    assert source.image_path(2) == tmp_path / "images" / "c.jpg"
-
-
-def test_folder_bad_label_maps(tmp_path):
-    write_folder(tmp_path, {"a": np.zeros((40, 40)), "b": [[0, 7]]})
-    cut(tmp_path / "labels" / "a.png")
-    with pytest.raises(BadSampleError, match=r"labels/a\.png"):
-        Folder(tmp_path).annotation(0)
-    with pytest.raises(NetdissectError, match=r"labels/b\.png: class 7 "):
-        Folder(tmp_path).annotation(1)
-
-
-def test_folder_camvid():
-    root = SHARED / "data" / "camvid" / "val"
-    if not root.is_dir():
-        pytest.skip(f"{root} is not here")
-    source = Folder(root)
-    shown = np.unique(source.annotation(0).maps["object"]).tolist()
-    names = {number: source.names("object", number) for number in shown}
-    assert {("Sky",), ("Road",), ("Car",)} <= set(names.values()) and names[0] == ()
-    assert source.annotation(0).maps["object"].shape == Image.open(source.image_path(0)).size[::-1]
-
-
-# A folder of images per concept.
-
-
-def test_imagefolder(tmp_path):
-    files = ["pine_forest/b.jpg", "pine_forest/2/a.PNG", "beach/z.webp", "Zoo/deep/er/x.tiff", "beach/a.jpeg"]
-    source = copied(ImageFolder(write_imagefolder(tmp_path, files)))
-    assert (source.name, len(source)) == ("imagefolder", 5)
-    assert [source.image_path(index).relative_to(tmp_path).as_posix() for index in range(5)] == [
-        "Zoo/deep/er/x.tiff",
-        "beach/a.jpeg",
-        "beach/z.webp",
-        "pine_forest/2/a.PNG",
-        "pine_forest/b.jpg",
-    ]
-    assert [source.annotation(index).whole for index in range(5)] == [{"scene": (n,)} for n in (1, 2, 2, 3, 3)]
-    assert not source.annotation(0).maps
-    assert [source.names("scene", label) for label in range(4)] == [(), ("Zoo",), ("beach",), ("pine forest",)]
-
-
-def test_imagefolder_of_another_category(tmp_path):
-    source = ImageFolder(write_imagefolder(tmp_path, ["dotted/a.jpg"]), "texture")
-    assert source.annotation(0).whole == {"texture": (1,)} and source.names("texture", 1) == ("dotted",)
-
-
-def test_imagefolder_other_files_do_not_matter(tmp_path):
-    hidden = [".hidden/a.jpg", ".b.jpg", "beach/.c.jpg", "beach/.cache/d.jpg"]
-    write_imagefolder(tmp_path, ["beach/a.jpg", *hidden])
-    (tmp_path / "readme.txt").write_text("")
-    (tmp_path / "beach" / "list.csv").write_text("")
-    (tmp_path / "beach" / "folder.jpg").mkdir()
-    (tmp_path / "empty" / "too").mkdir(parents=True)
-    (tmp_path / "alphabet").mkdir()
-    (tmp_path / "alphabet" / "a.txt").write_text("")
-    source = ImageFolder(tmp_path)
-    assert [source.image_path(index) for index in range(len(source))] == [tmp_path / "beach" / "a.jpg"]
-    assert source.annotation(0).whole == {"scene": (1,)} and source.names("scene", 1) == ("beach",)
-
-
-@pytest.mark.parametrize(
-    ("files", "said"),
-    [
-        ([], "no directory with images"),
-        ([".hidden/a.jpg"], "no directory with images"),
-        (["empty/.a.jpg"], "no directory with images"),
-        (["a.jpg"], r"a\.jpg: an image outside"),
-        (["beach/a.jpg", "zoo.png"], r"zoo\.png: an image outside"),
-    ],
-)
-def test_imagefolder_of_another_layout(tmp_path, files, said):
-    with pytest.raises(NetdissectError, match=said) as caught:
-        ImageFolder(write_imagefolder(tmp_path, files))
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_imagefolder_that_is_none(tmp_path):
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "nowhere", tmp_path / "file"):
-        with pytest.raises(NetdissectError, match="no such directory") as caught:
-            ImageFolder(path)
-        assert str(path) in str(caught.value)
-
-
-def test_imagefolder_of_textures():
-    root = SHARED / "data" / "dtd"
-    if not root.is_dir():
-        pytest.skip(f"{root} is not here")
-    source = ImageFolder(root, "texture")
-    shown = {source.annotation(index).whole["texture"] for index in range(len(source))}
-    assert shown == {(label,) for label in range(1, len(shown) + 1)}
-    assert source.names("texture", 1) == ("banded",) and all(
-        source.image_path(index).parent.name == source.names("texture", source.annotation(index).whole["texture"][0])[0]
-        for index in range(0, len(source), 50)
-    )
-
-
-# PASCAL VOC.
-
-
-@pytest.mark.parametrize("folder", ["", "VOC2012", "VOCdevkit/VOC2007"])
-def test_voc(tmp_path, folder):
-    write_voc(tmp_path / folder, {"2007_000032": [[0, 1, 255], [15, 20, 7]], "2007_000031": [[3, 3]]})
-    (tmp_path / folder / "JPEGImages" / "2007_000001.jpg").write_text("an image without segmentation")
-    (tmp_path / folder / "SegmentationClass" / "._2007_000031.png").write_text("")
-    source = copied(Voc(tmp_path))
-    assert (source.name, len(source)) == ("voc", 2)
-    images = [tmp_path / folder / "JPEGImages" / name for name in ("2007_000031.jpg", "2007_000032.jpg")]
-    assert [source.image_path(index) for index in (0, 1)] == images and all(image.is_file() for image in images)
-    assert source.annotation(0).maps["object"].tolist() == [[3, 3]]
-    assert source.annotation(1).maps["object"].tolist() == [[0, 1, 0], [15, 20, 7]]
-    assert source.annotation(1).maps["object"].dtype == np.int32
-
-
-def test_voc_names(tmp_path):
-    source = Voc(write_voc(tmp_path, {"a": [[1]]}), "part")
-    assert list(source.annotation(0).maps) == ["part"]
-    assert source.names("part", 0) == () and len(CLASSES) == 20
-    named = {1: "airplane", 2: "bicycle", 7: "car", 11: "diningtable", 15: "person", 20: "tvmonitor"}
-    assert {label: source.names("part", label) for label in named} == {n: (name,) for n, name in named.items()}
-
-
-def test_voc_devkit_with_its_code(tmp_path):
-    write_voc(tmp_path / "VOCdevkit" / "VOC2012", {"a": [[1]]})
-    (tmp_path / "VOCdevkit" / "VOCcode").mkdir()
-    assert len(Voc(tmp_path)) == len(Voc(tmp_path / "VOCdevkit")) == 1
-
-
-def test_voc_several_years(tmp_path):
-    for year in ("VOC2007", "VOC2012"):
-        write_voc(tmp_path / "VOCdevkit" / year, {"a": [[1]]})
-    with pytest.raises(NetdissectError, match="VOCdevkit/VOC2007, VOCdevkit/VOC2012"):
-        Voc(tmp_path)
-    assert len(Voc(tmp_path / "VOCdevkit" / "VOC2007")) == 1
-
-
-@pytest.mark.parametrize("index", [21, 100, 254])
-def test_voc_another_class(tmp_path, index):
-    source = Voc(write_voc(tmp_path, {"a": [[1, index]]}))
-    with pytest.raises(BadSampleError, match=f"class index {index} ") as caught:
-        source.annotation(0)
-    assert str(tmp_path / "SegmentationClass" / "a.png") in str(caught.value)
-
-
-@pytest.mark.parametrize("harm", ["truncated", "empty", "RGB", "RGBA", "gone"])
-def test_voc_bad_label_map(tmp_path, harm):
-    source = Voc(write_voc(tmp_path, {"a": np.zeros((40, 40)), "b": [[2]]}))
-    path = tmp_path / "SegmentationClass" / "a.png"
-    if harm == "truncated":
-        cut(path, 0.9)
-    elif harm == "empty":
-        path.write_bytes(b"")
-    elif harm == "gone":
-        path.unlink()
-    else:
-        Image.new(harm, (40, 40)).save(path)
-    with pytest.raises(BadSampleError) as caught:
-        source.annotation(0)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    assert source.annotation(1).maps["object"].tolist() == [[2]]
-
-
-def test_voc_another_folder(tmp_path):
-    with pytest.raises(NetdissectError, match="no SegmentationClass/") as caught:
-        Voc(tmp_path)
-    assert str(tmp_path) in str(caught.value)
-    (tmp_path / "SegmentationClass").mkdir()
-    with pytest.raises(NetdissectError, match=r"SegmentationClass: no \.png"):
-        Voc(tmp_path)
-
-
-# COCO.
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in pycocotools
 
@@ -312,7 +82,7 @@ def test_the_forms_of_a_mask_by_hand():
 
 
 @pytest.mark.parametrize("form", ["polygons", "runs", "text", "by hand"])
-def test_coco_masks(tmp_path, form):
+def test_masks(tmp_path, form):
     segmentation = {
         "polygons": [box(1, 0, 3, 2), box(3, 2, 4, 3)],
         "runs": {"counts": [3, 2, 1, 2, 3, 1], "size": [3, 4]},
@@ -328,14 +98,14 @@ def test_coco_masks(tmp_path, form):
     assert source.annotation(0).maps["object"].tolist() == (3 * np.array(MASK)).tolist()
 
 
-def test_coco_labels_count_the_categories_in_their_order(tmp_path):
+def test_labels_count_the_categories_in_their_order(tmp_path):
     source = Coco(write_coco_instances(tmp_path, {"a.jpg": (3, 4)}, THINGS, []), "part")
     names = [source.names("part", label) for label in range(5)]
     assert names == [(), ("person",), ("toothbrush",), ("dog",), ("far",)]
     assert list(source.annotation(0).maps) == ["part"]
 
 
-def test_coco_small_ones_lie_on_large_ones(tmp_path):
+def test_small_ones_lie_on_large_ones(tmp_path):
     annotations = [
         {"image": "a.jpg", "category": "dog", "segmentation": [box(2, 2, 3, 3)], "area": 99.0},
         {"image": "a.jpg", "category": "person", "segmentation": [box(0, 0, 4, 4)], "area": 1.0},
@@ -371,7 +141,7 @@ def coco_images(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(coco_images())
-def test_coco_any_masks(case):
+def test_any_masks(case):
     shape, masks = case
     annotations = [
         {"image": "a.jpg", "category": category, "segmentation": segmentation_of(mask, form)}
@@ -386,7 +156,7 @@ def test_coco_any_masks(case):
     assert np.array_equal(painted, expected)
 
 
-def test_coco_images_without_annotations_stay(tmp_path):
+def test_images_without_annotations_stay(tmp_path):
     annotation = {"image": "b.jpg", "category": "dog", "segmentation": [box(0, 0, 2, 1)]}
     images = {"a.jpg": (3, 4), "b.jpg": (1, 2), "c.jpg": (5, 2)}
     source = Coco(write_coco_instances(tmp_path, images, THINGS, [annotation]))
@@ -394,7 +164,7 @@ def test_coco_images_without_annotations_stay(tmp_path):
     assert [source.annotation(index).maps["object"].any() for index in range(3)] == [False, True, False]
 
 
-def test_coco_stuff_leaves_out_other(tmp_path):
+def test_stuff_leaves_out_other(tmp_path):
     stuff = {92: "banner", 182: "wood", 183: "other", 12: "Void", 13: "water-other", 14: "other"}
     masks = np.eye(6, dtype=bool)[:, None, :]
     annotations = [
@@ -409,7 +179,7 @@ def test_coco_stuff_leaves_out_other(tmp_path):
     assert labels[2] == labels[3] == 0
 
 
-def test_coco_panoptic(tmp_path):
+def test_panoptic(tmp_path):
     ids = {"a.jpg": [[0, 1, 255, 256], [65536, 65536 * 255 + 256 * 7 + 9, 1, 0]], "b.jpg": [[7]], "c.jpg": [[0, 0]]}
     segments = {1: "dog", 255: "person", 256: "dog", 65536: "void", 65536 * 255 + 256 * 7 + 9: "far", 7: "person"}
     path = write_coco_panoptic(tmp_path, ids, THINGS | {3: "void"}, segments)
@@ -421,7 +191,7 @@ def test_coco_panoptic(tmp_path):
     assert source.names("object", 5) == ()
 
 
-def test_coco_panoptic_image_without_annotation(tmp_path):
+def test_panoptic_image_without_annotation(tmp_path):
     path = write_coco_panoptic(tmp_path, {"a.jpg": [[1, 1]], "b.jpg": [[1]]}, THINGS, {1: "dog"})
     content = json.loads(path.read_text())
     del content["annotations"][0]
@@ -431,7 +201,7 @@ def test_coco_panoptic_image_without_annotation(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["val2017", "annotations/val2017", "images", "annotations/images", "annotations"])
-def test_coco_where_images_lie(tmp_path, folder, monkeypatch):
+def test_where_images_lie(tmp_path, folder, monkeypatch):
     path = write_coco_instances(tmp_path, {"a.jpg": (3, 4)}, THINGS, [])
     write_image(tmp_path / "moved.jpg")
     (tmp_path / "val2017" / "a.jpg").unlink()
@@ -442,7 +212,7 @@ def test_coco_where_images_lie(tmp_path, folder, monkeypatch):
     assert Coco(Path(path.name)).image_path(0) == tmp_path / folder / "a.jpg"
 
 
-def test_coco_the_splits_folder_goes_first_also_for_a_missing_image(tmp_path):
+def test_the_splits_folder_goes_first_also_for_a_missing_image(tmp_path):
     path = write_coco_instances(tmp_path, {"a.jpg": (3, 4), "deep/b.jpg": (3, 4)}, THINGS, [])
     write_image(tmp_path / "images" / "a.jpg")
     (tmp_path / "val2017" / "deep" / "b.jpg").unlink()
@@ -450,13 +220,13 @@ def test_coco_the_splits_folder_goes_first_also_for_a_missing_image(tmp_path):
     assert [source.image_path(index) for index in (0, 1)] == [tmp_path / "val2017" / f for f in ("a.jpg", "deep/b.jpg")]
 
 
-def test_coco_beside_its_images(tmp_path):
+def test_beside_its_images(tmp_path):
     path = write_coco_instances(tmp_path, {"a.jpg": (3, 4)}, THINGS, [])
     moved = path.rename(tmp_path / "val2017" / "_annotations.coco.json")
     assert Coco(moved).image_path(0) == tmp_path / "val2017" / "a.jpg"
 
 
-def test_coco_prints_nothing(tmp_path, capfd):
+def test_prints_nothing(tmp_path, capfd):
     annotation = {"image": "a.jpg", "category": "dog", "segmentation": [box(0, 0, 2, 1)]}
     Coco(write_coco_instances(tmp_path, {"a.jpg": (1, 2)}, THINGS, [annotation])).annotation(0)
     assert capfd.readouterr() == ("", "")
@@ -503,7 +273,7 @@ def test_coco_prints_nothing(tmp_path, capfd):
     ],
     ids=str,
 )
-def test_coco_bad_segmentation(tmp_path, segmentation):
+def test_bad_segmentation(tmp_path, segmentation):
     good = {"category": "dog", "segmentation": {"size": [3, 4], "counts": "32102O"}}
     bad = {"image": "b.jpg", "category": "person", "segmentation": segmentation}
     annotations = [{"image": "a.jpg", **good}, {"image": "b.jpg", **good}, bad]
@@ -515,7 +285,7 @@ def test_coco_bad_segmentation(tmp_path, segmentation):
     assert str(path) in str(caught.value) and "b.jpg" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_coco_image_of_one_pixel(tmp_path):
+def test_image_of_one_pixel(tmp_path):
     for place, segmentation in enumerate(({"size": [1, 1], "counts": "01"}, {"size": [1, 1], "counts": "0"})):
         annotation = {"image": "a.jpg", "category": "dog", "segmentation": segmentation}
         source = Coco(write_coco_instances(tmp_path / str(place), {"a.jpg": (1, 1)}, THINGS, [annotation]))
@@ -527,7 +297,7 @@ def test_coco_image_of_one_pixel(tmp_path):
 
 
 @pytest.mark.parametrize("harm", ["unknown", "truncated", "missing", "P", "RGBA", "size"])
-def test_coco_bad_panoptic_png(tmp_path, harm):
+def test_bad_panoptic_png(tmp_path, harm):
     ids = np.random.default_rng(2).choice([1, 258, 70000], (20, 30))
     segments = {1: "dog", 258: "person", 70000: "dog"}
     if harm == "unknown":
@@ -553,7 +323,7 @@ def test_coco_bad_panoptic_png(tmp_path, harm):
     ["", "{", "[]", "3", "null", "\x00", '"annotations"', "{}", "[" * 100000, '{"images":[],"annotations":[]}'],
     ids=lambda content: repr(content[:20]),
 )
-def test_coco_file_of_something_else(tmp_path, content):
+def test_file_of_something_else(tmp_path, content):
     path = tmp_path / "instances_val2017.json"
     path.write_text(content)
     with pytest.raises(NetdissectError) as caught:
@@ -561,7 +331,7 @@ def test_coco_file_of_something_else(tmp_path, content):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_coco_file_that_is_none(tmp_path):
+def test_file_that_is_none(tmp_path):
     image = tmp_path / "a.json"
     Image.new("RGB", (3, 3)).save(image, format="PNG")
     for path in (tmp_path, tmp_path / "nowhere.json", image):
@@ -609,7 +379,7 @@ def harmed(content, harm):
     ],
     ids=str,
 )
-def test_coco_entries_that_make_no_sense(tmp_path, kind, harm, said):
+def test_entries_that_make_no_sense(tmp_path, kind, harm, said):
     if kind == "panoptic":
         path = write_coco_panoptic(tmp_path, {"a.jpg": np.eye(3, 4), "b.jpg": [[1]]}, THINGS, {1: "dog"})
     else:
@@ -637,7 +407,7 @@ def test_coco_entries_that_make_no_sense(tmp_path, kind, harm, said):
     ],
     ids=str,
 )
-def test_coco_panoptic_entries_that_make_no_sense(tmp_path, harm, said):
+def test_panoptic_entries_that_make_no_sense(tmp_path, harm, said):
     path = write_coco_panoptic(tmp_path, {"a.jpg": [[1]], "b.jpg": [[1]]}, THINGS, {1: "dog"})
     content = json.loads(path.read_text())
     harmed(content, harm)
@@ -650,7 +420,7 @@ def test_coco_panoptic_entries_that_make_no_sense(tmp_path, harm, said):
 @pytest.mark.parametrize(
     "annotation", [{"category": "dog"}, {"category": "dog", "segmentation": "x"}, {"caption": "a dog"}]
 )
-def test_coco_annotations_of_another_kind(tmp_path, annotation):
+def test_annotations_of_another_kind(tmp_path, annotation):
     path = write_coco_json(tmp_path, "captions_val2017", {"a.jpg": (3, 4)}, THINGS, [{"image": "a.jpg", **annotation}])
     with pytest.raises(NetdissectError, match=r"annotations\[0\]: no (segmentation|category_id)") as caught:
         Coco(path)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from netdissect.networks.tracing.operation import Operation, Positions, along_axis, each
-from netdissect.networks.tracing.positions import AxisField, resampled, summed, windows, with_step
+from netdissect.networks.tracing.positions import AxisField, resampled, summed, windowed, with_step
 
 
 def convolution(operation: Operation) -> Positions:
@@ -56,7 +56,7 @@ def pool(operation: Operation) -> Positions:
 
 def _slid(field: AxisField, dim: int, count: int, length: int, stride: int, padding: int, is_axis: bool) -> AxisField:
     first = [position * stride - padding for position in range(count)]
-    seen = windows(field, dim, first, [position + length - 1 for position in first], is_axis=is_axis)
+    seen = windowed(field, dim, first, [position + length - 1 for position in first], is_axis=is_axis)
     return with_step(seen, stride) if is_axis else seen
 
 
@@ -74,7 +74,7 @@ def adaptive_pool(operation: Operation) -> Positions:
             first = [position * length // count for position in range(count)]
             last = [-(-(position + 1) * length // count) - 1 for position in range(count)]
             is_axis = along_axis(shape, dim, axis)
-            field = windows(field, dim, first, last, is_axis=is_axis)
+            field = windowed(field, dim, first, last, is_axis=is_axis)
             field = with_step(field, length / count) if is_axis else field
         return field
 
@@ -130,7 +130,7 @@ def padded(operation: Operation) -> Positions:
         for place in range(len(pad) // 2):
             dim = len(shape) - 1 - place
             first = list(range(-pad[2 * place], field.shape[dim] + pad[2 * place + 1]))
-            field = windows(field, dim, first, first, is_axis=along_axis(shape, dim, axis))
+            field = windowed(field, dim, first, first, is_axis=along_axis(shape, dim, axis))
         return field
 
     return each(operation.given("self"), change)
@@ -139,9 +139,9 @@ def padded(operation: Operation) -> Positions:
 def _mixed_channels(field: AxisField, groups: int, channels: int) -> AxisField:
     """Each of ``channels`` sums over one of ``groups`` of the channels, dimension 1."""
     count, *places = field.shape[:1] + field.shape[2:]
-    apart = field.moved(lambda numbers: numbers.reshape(count, groups, -1, *places))
+    apart = field.rearranged(lambda numbers: numbers.reshape(count, groups, -1, *places))
     total = summed(apart, [2]).expanded((count, groups, channels // groups, *places))
-    return total.moved(lambda numbers: numbers.reshape(count, channels, *places))
+    return total.rearranged(lambda numbers: numbers.reshape(count, channels, *places))
 
 
 def _spatial_dimensions(operation: Operation) -> int:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from netdissect.networks.tracing.moves import elementwise
 from netdissect.networks.tracing.operation import Operation, Positions, UntracedError, each
 from netdissect.networks.tracing.positions import AxisField, constant_field, summed
+from netdissect.networks.tracing.rearranging import elementwise
 
 
 def reduced(operation: Operation) -> Positions:
@@ -34,7 +34,7 @@ def product(first: str, second: str, *, transposed: bool = False) -> Callable[[O
 
         def of_right(field: AxisField) -> AxisField:
             total = summed(field, [-1 if transposed else -2])
-            total = total.moved(lambda numbers: numbers.transpose(-1, -2)) if transposed else total
+            total = total.rearranged(lambda numbers: numbers.transpose(-1, -2)) if transposed else total
             return total.expanded(shape)
 
         if left is not None and right is not None:
