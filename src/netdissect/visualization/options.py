@@ -102,7 +102,7 @@ class Excitation:
     )
     parametrization: str = setting(
         "fourier",
-        "of inceptionism: change waves in uncorrelated colors, or pixels.",
+        "of inceptionism: the numbers that an image is made of.",
         converter=_registered(PARAMETRIZATIONS),
         option=Option(metavar="fourier|pixels", registry=PARAMETRIZATIONS),
     )

@@ -172,7 +172,7 @@ class Slow(Result):
 
 
 def test_writing_side_by_side_loses_no_step(results, tmp_path):
-    slow = Slow(results[0].name, results[0].layers, results[0].images, results[0].about)
+    slow = Slow(results[0].name, results[0].layers, results[0].images, results[0].description)
     writers = [StepWriter(tmp_path / "series", "step", overwrite=False, resume=resume) for resume in (False, True)]
     results[0].save(tmp_path / "series" / step_folder(0))
     writers[0].note(0, results[0], tmp_path / "series" / step_folder(0))
