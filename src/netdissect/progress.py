@@ -50,7 +50,7 @@ class _Speed(ProgressColumn):
 
 
 #: What is done image by image.
-PER_SECOND = ("activations", "components", "concepts", "images", "label maps", "labels")
+PER_SECOND = ("activations", "fitting bases", "concepts", "images", "label maps", "labels")
 
 
 @contextmanager

@@ -24,13 +24,13 @@ def fit_bases(
     """
     total = len(reader.order)
     fitting = _Fitting(runner, views, reader)
-    on_progress("components", 0, total)
+    on_progress("fitting bases", 0, total)
     with runner.capturing(layers_of(views), reader, fitting.take) as run:
         for batch in reader.batches():
             fitting.batch = batch
             run(batch)
-            on_progress("components", batch.end, total)
-    on_progress("components", total, total)
+            on_progress("fitting bases", batch.end, total)
+    on_progress("fitting bases", total, total)
     return {name: vars(fit.compute()) for name, fit in fitting.fits.items()}
 
 
