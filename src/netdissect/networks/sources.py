@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,11 +60,11 @@ def watched(model: nn.Module, sides: Mapping[str, frozenset[str]], see: See) -> 
         for name, asked in sides.items():
             module = model.get_submodule(name)
             if INPUT in asked:
-                hooks.append(module.register_forward_pre_hook(_seen_before(name, see), with_kwargs=True))
+                hooks.append(module.register_forward_pre_hook(partial(_see_given, name, see), with_kwargs=True))
             if HEADS in asked:
-                hooks.append(module.register_forward_hook(_heads(name, see), with_kwargs=True))
+                hooks.append(module.register_forward_hook(partial(_see_heads, name, see), with_kwargs=True))
             if OUTPUT in asked:
-                hooks.append(module.register_forward_hook(_seen_after(name, see)))
+                hooks.append(module.register_forward_hook(partial(_see_returned, name, see)))
         yield
     finally:
         for hook in hooks:
@@ -75,31 +76,21 @@ def has_heads(module: nn.Module) -> bool:
     return isinstance(module, nn.MultiheadAttention)
 
 
-def _seen_before(name: str, see: See) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
-        see(name, INPUT, {**dict(enumerate(args)), **kwargs})
-
-    return hook
+def _see_given(name: str, see: See, module: nn.Module, args: Any, kwargs: Any) -> None:
+    see(name, INPUT, {**dict(enumerate(args)), **kwargs})
 
 
-def _seen_after(name: str, see: See) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(module: nn.Module, args: Any, output: Any) -> None:
-        see(name, OUTPUT, output)
-
-    return hook
+def _see_returned(name: str, see: See, module: nn.Module, args: Any, output: Any) -> None:
+    see(name, OUTPUT, output)
 
 
-def _heads(name: str, see: See) -> Callable[[nn.Module, Any, Any, Any], None]:
+def _see_heads(name: str, see: See, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
     """What the heads give, one beside the other: what the module returns where its last projection changes nothing."""
-
-    def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        unprojected = copy.copy(module)
-        projection = module.get_submodule("out_proj")
-        assert isinstance(projection, nn.Linear)
-        unprojected._modules = {**module._modules, "out_proj": _unchanging(projection)}
-        see(name, HEADS, unprojected.forward(*args, **kwargs)[0])
-
-    return hook
+    unprojected = copy.copy(module)
+    projection = module.get_submodule("out_proj")
+    assert isinstance(projection, nn.Linear)
+    unprojected._modules = {**module._modules, "out_proj": _unchanging(projection)}
+    see(name, HEADS, unprojected.forward(*args, **kwargs)[0])
 
 
 def _unchanging(projection: nn.Linear) -> nn.Linear:
