@@ -1,4 +1,4 @@
-"""A pass of its own before the one that dissects: fits the bases that follow from activations."""
+"""A pass over the images before the one that dissects: it fits the bases that follow from activations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def fit_bases(
 ) -> dict[str, Fitted]:
     """Return the arrays that the bases of ``views`` need, by the views' names, from all images of ``reader``.
 
-    The network is run as in ``collect``, which raises the same.
+    Runs the network as ``collect`` does, and raises the same errors.
     """
     total = len(reader.order)
     fitting = _Fitting(runner, views, reader)
@@ -35,7 +35,7 @@ def fit_bases(
 
 
 class _Fitting:
-    """Updates the accumulators of bases with what layers return on ``batch``."""
+    """Updates the accumulators of bases with the outputs of layers on ``batch``."""
 
     batch: Batch
 
@@ -50,7 +50,7 @@ class _Fitting:
             self.fits[view.name] = view.basis.fit(view.layer, self.device)
 
     def take(self, layer: str, output: Any) -> None:
-        """Take what a layer returns."""
+        """Take the output of a layer on the batch."""
         indices = self.batch.indices
         maps = maps_of(self.layers[layer], output, len(indices), self.device)
         check_usable(layer, maps, Extremes.of(maps), lambda position: self.reader.data.image_name(indices[position]))
