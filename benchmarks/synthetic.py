@@ -22,10 +22,10 @@ from netdissect import Concept, Labels
 from netdissect.activations import ActivationWriter, KeptActivations
 from netdissect.bases import BasisView
 from netdissect.engine.tally import Concepts
-from netdissect.inference.preprocess import Preprocess
 from netdissect.inference.reader import Batch
+from netdissect.inference.runner import prepare
 from netdissect.measure import collect, count
-from netdissect.networks.layers import find_layers
+from netdissect.settings import Settings
 
 BATCH_SIZE = 32
 LABEL_SHAPE = (112, 112)
@@ -135,8 +135,6 @@ class SyntheticData:
 class SyntheticReader:
     """What the pass wants of a reader, without files."""
 
-    preprocess = Preprocess(size=(1, 1))
-
     def __init__(self, data: SyntheticData) -> None:
         self.data = data
         self.order = range(len(data))
@@ -168,10 +166,11 @@ def _run(images: int, units: int, size: int, layers: int, concepts: int) -> dict
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        views = [BasisView(layer.name, layer) for layer in find_layers(model, names, torch.zeros(1, 3, 1, 1))]
-        with ActivationWriter(folder, views, data, (1, 1), QUANTILE, {}) as writer:
-            reader = SyntheticReader(data)
-            collect(model, views, reader, writer, quantile=QUANTILE, device=torch.device("cpu"))
+        settings = Settings(size=1, device="cpu", quantile=QUANTILE)
+        runner = prepare(model, settings)
+        views = [BasisView(layer.name, layer) for layer in runner.find_layers(names, runner.black_image)]
+        with ActivationWriter(folder, views, data, settings, {}) as writer:
+            collect(runner, views, SyntheticReader(data), writer, settings)
         passed = time.perf_counter() - begun - making.seconds
         kept = KeptActivations(folder, check=False)
         measured = count(kept, Concepts(data.concepts, LABEL_SHAPE), resume=True)
@@ -195,7 +194,7 @@ def _fraction_above(kept: KeptActivations, thresholds: np.ndarray) -> float:
     above, images = 0, min(1000, len(kept))
     for image in range(images):
         rows = kept.rows(layer, image, image + 1)
-        unit = rows.places.numpy() // shape.height
+        unit = rows.unit.numpy()
         above += len(np.unique(unit[(rows.values.numpy() > thresholds[unit, None]).any(axis=1)]))
     return above / (images * shape.units)
 

@@ -3,16 +3,9 @@
 import sys
 
 import pytest
-import torch
 
 from tests.browser import browser, visit  # noqa: F401, fixtures of pages in every room
 from tests.unchecked import unchecked_types
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Tests run in two processes: threads of theirs that share a core wait for one another at every convolution."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

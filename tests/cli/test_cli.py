@@ -367,7 +367,7 @@ def test_resume_begins_where_nothing_was_returns_what_is_done_and_refuses_anothe
     assert (place / "run" / "run.json").stat().st_mtime_ns == written
     status, _, err = run(*DISSECT, "--out", "run", "--resume", "--seed", "4")
     assert status == 2
-    assert "run: is another run, and is not resumed: options seed is 0, here 4" in err
+    assert "run: is another run, and is not resumed: settings seed is 0, here 4" in err
     status, _, err = run(*DISSECT, "--out", "run", "--resume", "--keep-activations")
     assert status == 2
     assert "run: was finished without keeping activations; --overwrite runs it anew" in err

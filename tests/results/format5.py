@@ -96,4 +96,4 @@ def _about(description):
     }
     if plain["looks"] is not None:
         about["options"]["visualize"] = plain["looks"]
-    return about | ({"components": plain["components"]} if plain["components"] else {})
+    return about | ({"components": plain["fitted"]} if plain["fitted"] else {})

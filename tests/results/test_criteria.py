@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from netdissect.report.alignment import alignment_sections
-from netdissect.report.comparison import comparison_sections
-from netdissect.report.page import write_page
-from netdissect.report.pages import Pages
 
 from netdissect import Concept, NetdissectError, Result, Series
 from netdissect.choices import CRITERIA
 from netdissect.compare import align, compare_networks
+from netdissect.compare.alignment_page import alignment_sections
+from netdissect.compare.comparison_page import comparison_sections
+from netdissect.pages.page import Page, write_page
 from netdissect.printing import print_alignment, print_comparison, print_summary
 from netdissect.registry import UnknownChoiceError
 from netdissect.report import write_report
+from netdissect.report.content import ReportContent
 from netdissect.results import Counts, read_table, write_table
 from netdissect.results.criteria import shared_title
 from tests.report.results import random_layer, result_of
@@ -87,7 +87,7 @@ def test_texts_use_its_title(by_dice, capsys):
 
 def test_a_report_counts_its_scores(by_dice, tmp_path):
     result = replace(result_of(by_dice), description=replace_settings(result_of(by_dice), criterion="dice"))
-    front = Pages([result]).front()
+    front = ReportContent([result]).front()
     assert front["score"] == {"column": "dice", "title": "Dice", "help": Dice.help}
     table = front["layers"][0]
     assert np.array(table["score"]).ravel().tolist() == by_dice.units["dice"].tolist()
@@ -106,7 +106,7 @@ def replace_settings(result, **changes):
 
 
 def test_a_report_of_two_criteria_calls_them_scores(layer, by_dice):
-    front = Pages([result_of(layer), result_of(by_dice)]).front()
+    front = ReportContent([result_of(layer), result_of(by_dice)]).front()
     assert (front["score"]["column"], front["score"]["title"]) == ("score", "score")
     assert front["score"]["help"].startswith("IoU: Intersection over union") and Dice.help in front["score"]["help"]
     assert [shared_title(names) for names in (["dice"], ["dice", "iou"])] == ["Dice", "score"]
@@ -125,7 +125,7 @@ def test_comparisons_keep_criteria_apart(layer, by_dice, capsys, tmp_path):
     alone = compare_networks([theirs, replace(theirs, name="again")])
     assert len(alone.sets) == 1
     sections = comparison_sections(alone, alone.shared_concepts(2), [theirs])
-    page = write_page(tmp_path / "page", "Compared", sections, data=alone.plain()).read_text()
+    page = write_page(Page("Compared", sections, data=alone.plain()), tmp_path / "page").read_text()
     assert "(Dice &gt; 0.1)" in page and ">Dice 0." in page and "IoU" not in page
 
 
@@ -142,7 +142,7 @@ def test_alignments_of_a_criterion(layer, by_dice, capsys, tmp_path):
     assert "Dice > 0.1" in told and "Dice: correlation" in told and "IoU" not in told
     before, after = result_of(by_dice, name="before"), result_of(other, name="after")
     sections = alignment_sections(before, after, alignment)
-    page = write_page(tmp_path / "page", "Aligned", sections, data=alignment.summary())
+    page = write_page(Page("Aligned", sections, data=alignment.summary()), tmp_path / "page")
     assert "IoU" not in page.read_text()
     with (page.parent / "tables" / "units-pairs.csv").open() as file:
         rows = list(csv.DictReader(file))

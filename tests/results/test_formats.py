@@ -58,7 +58,7 @@ def result():
         versions={"netdissect": "0.1.0", "torch": "2"},
         notes=("a note",),
         timings={"network": 1.5},
-        components={"conv": {"sha256": "cd", "variance": [2.0, 1.0]}},
+        fitted={"conv": {"sha256": "cd", "variance": [2.0, 1.0]}},
     )
     shown = result_of(*layers, examples=(ConceptExample(1, 3, 12, "0<"),))
     used = {int(index) for layer in layers for index in layer.top.image.ravel()} | {3}

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from netdissect import NetdissectError, Result
-from netdissect.results import ConceptExample, UnknownLayerError, check_free
+from netdissect import LayerResult, NetdissectError, Result
+from netdissect.results import ConceptExample, ShownImage, UnknownLayerError, check_free
 from tests.results.flat import PARTS
-from tests.results.small import UNIT_COLUMNS, result_of
+from tests.results.small import CONCEPTS, UNIT_COLUMNS, layer_result, result_of
 
 #: The files of a layer's parts, and the tables that follow from them.
 FILES = ("units.parquet", "counts.npz", "activations.npz", "top.npz", "top.parquet", "sample.npz")
@@ -144,20 +144,23 @@ def test_what_is_not_a_run_is_never_overwritten(layer, tmp_path):
 def test_a_failing_save_leaves_nothing_behind(layer, tmp_path, part, error):
     out = result_of(layer, name="first").save(tmp_path / "run")
 
-    class Fails:
-        name = "a"
+    class Unwritable(ShownImage):
+        def __getattribute__(self, name):
+            if name == "jpeg":
+                raise error
+            return super().__getattribute__(name)
 
-        def __getattr__(self, name):
-            raise error
-
-        def __array__(self, *args, **kwargs):
+    class Unreadable(LayerResult):
+        @property
+        def units(self):
             raise error
 
     second = result_of(layer, name="second")
     if part == "layer":
-        object.__setattr__(second["conv"], "peaks", Fails())
+        parts = {field.name: getattr(layer, field.name) for field in dataclasses.fields(LayerResult)}
+        second = dataclasses.replace(second, layers={"conv": Unreadable(**parts)})
     else:
-        second.images[0] = Fails()
+        second.images[0] = Unwritable("a", b"")
     for target in (out, tmp_path / "new"):
         with pytest.raises((KeyboardInterrupt, NetdissectError)):
             second.save(target, overwrite=True)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from netdissect.report.pages import Pages
 
 from netdissect import Result
 from netdissect.choices import CRITERIA
+from netdissect.report.content import ReportContent
 from netdissect.results import LayerResult
 from netdissect.results.statistics import STATISTICS
 from tests.report.results import random_layer, result_of
@@ -28,8 +28,8 @@ def registered():
 
 
 def units_of(result):
-    pages = Pages([result])
-    ((_, _, units),) = pages.chunks(list(pages.pictures.stored()))
+    pages = ReportContent([result])
+    ((_, _, units),) = pages.chunks(list(pages.images.stored()))
     return units
 
 

@@ -143,7 +143,8 @@ class KeptActivations:
 
         One without a receptive field is stretched in any case.
         """
-        align = align or self.plan.get("options", {}).get("align", "receptive")
+        settings = self.plan.get("settings") or self.plan.get("options", {})  # the name in folders of before
+        align = align or settings.get("align", "receptive")
         return alignment_of(align, self.fields[self._known(layer)], self.image_size)
 
     def top_maps(self, layer: str) -> Float32[np.ndarray, "u t h w"]:

@@ -3,7 +3,7 @@
 import platform
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 from typing_extensions import Unpack
 
-from netdissect.bases import BasisChoice, choose_views
+from netdissect.bases import BasisChoice, BasisView, choose_views
 from netdissect.concepts import ConceptDataset
 from netdissect.declarations import takes_settings
 from netdissect.engine.tally import Concepts
@@ -29,7 +29,7 @@ from netdissect.results import Result
 from netdissect.results.criteria import criterion_called
 from netdissect.results.description import DataDescription, NetworkDescription, RunDescription
 from netdissect.settings import Settings, SettingsKeywords
-from netdissect.types import NetdissectError, OnProgress
+from netdissect.types import NetdissectError
 from netdissect.visualization import VisualizationOptions
 from netdissect.visualization.looking import check_looks
 
@@ -95,9 +95,11 @@ def dissect(
     if looks is not None:
         given = attrs.evolve(given, top_images=max(given.top_images, looks.images))
     runner = prepare(model, given, seed=given.seed)
+    opened = _Opened.of(runner, data, runner.completed(given))
+    found = runner.find_layers([layers] if isinstance(layers, str) else layers, opened.reader.first())
     with progress_bar(progress) as bar:
-        job = _prepare_job(runner, [layers] if isinstance(layers, str) else layers, data, given, basis, looks, bar)
-    job = replace(job, name=name or job.name)
+        views = choose_views(found, basis, bar)
+    job = opened.job(views, looks, name or runner.loaded.spec)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="netdissect-", ignore_cleanup_errors=True) as folder:
             return job.run(Path(folder), progress=progress)
@@ -113,34 +115,39 @@ def choose_looks(visualize: VisualizationOptions | str | Sequence[str]) -> Visua
     return VisualizationOptions(cast(Any, visualize)) if visualize else None
 
 
-def _prepare_job(
-    runner: NetworkRunner,
-    layers: Sequence[str],
-    data: DataChoice,
-    given: Settings,
-    basis: BasisChoice | Sequence[BasisChoice],
-    looks: VisualizationOptions | None,
-    on_progress: OnProgress,
-) -> DissectionJob:
-    settings = runner.completed(given)
-    dataset = open_data(data, settings)
-    concepts = Concepts(chosen_concepts(dataset, settings.categories), dataset.label_shape)
-    if settings.categories is not None:
-        settings = attrs.evolve(settings, categories=concepts.categories)
-    reader = _reader(runner, dataset, settings)
-    views = choose_views(runner.find_layers(layers, reader.first()), basis, on_progress)
-    if looks is not None:
-        for view in views:
-            check_looks(looks, runner, view)
-    description = RunDescription(
-        network=_describe_network(runner.loaded),
-        data=DataDescription(name=dataset.name, fingerprint=dataset.fingerprint(), label_shape=dataset.label_shape),
-        layers={view.name: view.describe(settings.align) for view in views},
-        settings=settings,
-        looks=None if looks is None else looks.plain(),
-        versions=_versions(),
-    )
-    return DissectionJob(runner.loaded.spec, runner, views, reader, concepts, settings, description, looks)
+@dataclass(frozen=True)
+class _Opened:
+    """The network, the concepts and the reader of a dissection, with its complete settings."""
+
+    runner: NetworkRunner
+    concepts: Concepts
+    reader: Reader
+    settings: Settings
+
+    @classmethod
+    def of(cls, runner: NetworkRunner, data: DataChoice, settings: Settings) -> "_Opened":
+        """Open the dataset."""
+        dataset = open_data(data, settings)
+        concepts = Concepts(chosen_concepts(dataset, settings.categories), dataset.label_shape)
+        if settings.categories is not None:
+            settings = attrs.evolve(settings, categories=concepts.categories)
+        return cls(runner, concepts, _reader(runner, dataset, settings), settings)
+
+    def job(self, views: tuple[BasisView, ...], looks: VisualizationOptions | None, name: str) -> DissectionJob:
+        """Return the dissection of ``views``. Raises ``NetdissectError`` for views that ``looks`` cannot look at."""
+        if looks is not None:
+            for view in views:
+                check_looks(looks, self.runner, view)
+        data = self.reader.data
+        description = RunDescription(
+            network=_describe_network(self.runner.loaded),
+            data=DataDescription(name=data.name, fingerprint=data.fingerprint(), label_shape=data.label_shape),
+            layers={view.name: view.describe(self.settings.align) for view in views},
+            settings=self.settings,
+            looks=None if looks is None else looks.plain(),
+            versions=_versions(),
+        )
+        return DissectionJob(name, self.runner, views, self.reader, self.concepts, self.settings, description, looks)
 
 
 def _reader(runner: NetworkRunner, data: ConceptDataset, settings: Settings) -> Reader:

@@ -1,5 +1,5 @@
-"""Following positions through a network: where in the image each element of each tensor looks.
+"""Tracing receptive fields through a network: the part of the image that each element of each tensor depends on.
 
-``tracer`` watches operations, ``rules`` knows which is which, ``moves``, ``sums`` and ``sliding`` say what these do, in
-the words of ``positions``.
+``tracer`` watches the operations that a network executes, and ``rules`` chooses a rule for each. The rules are in
+``rearranging``, ``reductions`` and ``windows``, and compute with the fields of ``positions``.
 """

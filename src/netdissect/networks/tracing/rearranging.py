@@ -1,4 +1,4 @@
-"""Operations that put elements elsewhere, make new ones, or work on each of them alone."""
+"""Rules of operations that rearrange elements, make new ones, or work on each element alone."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,8 +11,8 @@ from netdissect.networks.tracing.positions import AxisField, constant_field, joi
 
 
 def elementwise(operation: Operation) -> list[Positions | None]:
-    """Operations on each element alone; of several tensors, joins."""
-    # What is merely written to gives nothing of what it was.
+    """Return the positions after an operation on each element alone, which joins the tensors that it reads."""
+    # The old values of a tensor that is only written to do not count.
     written = {argument.name for argument in operation.function._schema.arguments if argument.is_out}
     read = [value for name, value in operation.arguments.items() if name not in written]
     tensors = [leaf for leaf in tree_leaves(read) if isinstance(leaf, Tensor)]
@@ -26,65 +26,70 @@ def elementwise(operation: Operation) -> list[Positions | None]:
 
 
 def _fits(shape: Sequence[int], target: Sequence[int]) -> bool:
-    """Whether a tensor of ``shape`` can be repeated to ``target``."""
+    """Return whether a tensor of ``shape`` can be repeated to ``target``."""
     return len(shape) <= len(target) and all(
         length in (1, wanted) for length, wanted in zip(reversed(shape), reversed(target), strict=False)
     )
 
 
 def copy(operation: Operation) -> Positions:
-    """What is copied replaces what was there."""
+    """Return the positions of a tensor that another one was copied into."""
     source = operation.arguments["src"]
     found = operation.positions(source)
     return found or (constant_field(source.shape), constant_field(source.shape))
 
 
 def rearranged(operation: Operation) -> list[Positions | None]:
-    """The same operation on the positions themselves."""
+    """Return the positions after an operation that rearranges elements: the same operation on the positions."""
     return list(zip(_rearranged_along(operation, 0), _rearranged_along(operation, 1), strict=True))
 
 
 def _rearranged_along(operation: Operation, axis: int) -> list[AxisField]:
-    """The fields along an axis of all that the operation returns."""
-    # Functions of a module are checked for their types once, when it is imported, in tests: nested ones at each call.
+    """Return the field along an axis for each tensor that the operation returns."""
+    # Tests check types: of a module's functions once, of nested functions at each call, which is slow. So none here.
     given = [_field(operation, leaf, axis) for leaf in tree_leaves(operation.arguments) if isinstance(leaf, Tensor)]
     step = max(field.step for field in given if field is not None)
     pairs: Iterable[tuple[Tensor, Tensor]] = zip(
         _replayed(operation, axis, "centre"), _replayed(operation, axis, "size"), strict=True
     )
-    if operation.name == "repeat":  # what has no place and is repeated loses its say, as in a join
+    if operation.name == "repeat":  # elements without a position lose their size when repeated, as in ``join``
         pairs = ((centre, torch.where(centre.isnan(), 0.0, size)) for centre, size in pairs)
     return [AxisField(centre, size, step).squeezed() for centre, size in pairs]
 
 
 def _replayed(operation: Operation, axis: int, attribute: str) -> list[Tensor]:
-    """What the operation returns when tensors are replaced by numbers of their fields: ``centre`` or ``size``."""
+    """Run the operation on the ``centre`` or ``size`` of its tensors' fields, and return the tensors that result."""
     replaced = operation.again(lambda tensor: _numbers(operation, tensor, axis, attribute))
     return [leaf for leaf in tree_leaves(replaced) if isinstance(leaf, Tensor)]
 
 
 def _numbers(operation: Operation, tensor: Tensor, axis: int, attribute: str) -> Tensor:
+    """Return the tensor that stands for an argument: indices themselves, else ``centre`` or ``size`` of its field."""
     indices = [operation.arguments.get("index"), *(operation.arguments.get("indices") or [])]
     if any(tensor is index for index in indices):
         return tensor.cpu()
     field = _field(operation, tensor, axis) or constant_field(tensor.shape)
-    # Another view of the numbers, since some operations change the shape of what they are given.
+    # A view of its own, since some operations change the shape of their arguments.
     return (field.centre if attribute == "centre" else field.size).detach()
 
 
 def _field(operation: Operation, tensor: Tensor, axis: int) -> AxisField | None:
+    """Return the field of a tensor along an axis, None if the tensor does not depend on the image."""
     found = operation.positions(tensor)
     return None if found is None else found[axis]
 
 
 def reshaped(operation: Operation) -> Positions:
-    """As ``moved``; numbers that are repeated by a stride of 0 cannot be viewed, but reshaped."""
+    """Return the positions after a view or a reshape.
+
+    Fields repeat numbers by a stride of 0, which cannot be viewed in another shape. So they are reshaped.
+    """
     shape = operation.output.shape
     return each(operation.given("self"), lambda field, _: field.rearranged(lambda numbers: numbers.reshape(shape)))
 
 
 def laid_out(operation: Operation) -> Positions:
-    """Other strides for the same memory."""
+    """Return the positions after other strides were set for the same memory."""
     source, output = operation.arguments["self"], operation.output
     return each(
         operation.given("self"),
@@ -93,15 +98,15 @@ def laid_out(operation: Operation) -> Positions:
 
 
 def in_memory(numbers: Tensor, tensor: Tensor) -> Tensor:
-    """Numbers of the elements of ``tensor``, in memory as these are."""
+    """Return the numbers with the memory layout of ``tensor``, whose elements they describe."""
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=numbers.dtype, device="cpu").copy_(numbers)
 
 
 def part_of(memory: Tensor, whole: Tensor, part: Tensor) -> Tensor:
-    """A view of the numbers that are of ``part``, which shares the memory of ``whole``; ``memory`` has all of them."""
+    """Return a view of ``memory``, the numbers of ``whole``: the numbers of ``part``, a tensor in the same memory."""
     return memory.as_strided(part.shape, part.stride(), part.storage_offset() - whole.storage_offset())
 
 
 def made(operation: Operation) -> list[Positions | None]:
-    """A new tensor, for which another one was but a pattern."""
+    """Return the positions of a new tensor that took only shape or type from another one."""
     return [(constant_field(operation.output.shape), constant_field(operation.output.shape))]

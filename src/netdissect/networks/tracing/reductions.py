@@ -1,4 +1,4 @@
-"""Operations that sum over dimensions: reductions, products of matrices, attention."""
+"""Rules of operations that sum over dimensions: reductions, products of matrices, attention."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from netdissect.networks.tracing.rearranging import elementwise
 
 
 def reduced(operation: Operation) -> Positions:
-    """Sums, means, maxima and the like over some dimensions, or all."""
-    if "other" in operation.arguments:  # the larger of two tensors, say
+    """Return the positions after a sum, mean, maximum or the like over some dimensions, or all."""
+    if "other" in operation.arguments:  # the larger of two tensors, for example
         joined = elementwise(operation)[0]
         assert joined is not None
         return joined
@@ -23,7 +23,10 @@ def reduced(operation: Operation) -> Positions:
 
 
 def product(first: str, second: str, *, transposed: bool = False) -> Callable[[Operation], Positions]:
-    """The rule of a product of matrices: sums over the first one's last and the second one's last but one dimension."""
+    """Return the rule of a product of the arguments ``first`` and ``second``, the latter ``transposed`` or not.
+
+    The product sums over the last dimension of the first matrix, and the last but one of the second.
+    """
 
     def rule(operation: Operation) -> Positions:
         left, right = (operation.positions(operation.arguments[name]) for name in (first, second))
@@ -38,7 +41,7 @@ def product(first: str, second: str, *, transposed: bool = False) -> Callable[[O
             return total.expanded(shape)
 
         if left is not None and right is not None:
-            return each(left, lambda field, axis: _of_query(of_left(field), of_right(right[axis])))
+            return each(left, lambda field, axis: _attended(of_left(field), of_right(right[axis])))
         if left is not None:
             return each(left, lambda field, _: of_left(field))
         if right is None:
@@ -48,14 +51,14 @@ def product(first: str, second: str, *, transposed: bool = False) -> Callable[[O
     return rule
 
 
-def _of_query(query: AxisField, key: AxisField) -> AxisField:
-    """Attention sees all that it may attend to, and lies where its query does."""
-    has_place = bool(query.centre.isnan().logical_not().any())
-    return (query if has_place else key).undefined()
+def _attended(query: AxisField, key: AxisField) -> AxisField:
+    """Return the field of attention: it depends on all keys, and has the positions of its queries."""
+    has_positions = bool(query.centre.isnan().logical_not().any())
+    return (query if has_positions else key).undefined()
 
 
 def attention(operation: Operation) -> Positions:
-    """Attention as one operation."""
+    """Return the positions after attention as one operation: those of its queries."""
     query, shape = operation.arguments["query" if "query" in operation.arguments else "src"], operation.output.shape
-    places = operation.positions(query) or (constant_field(query.shape),) * 2  # queries that were learned lie nowhere
-    return each(places, lambda field, _: summed(field, [-1]).expanded(shape).undefined())
+    positions = operation.positions(query) or (constant_field(query.shape),) * 2  # learned queries have no positions
+    return each(positions, lambda field, _: summed(field, [-1]).expanded(shape).undefined())

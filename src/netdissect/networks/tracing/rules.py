@@ -1,7 +1,7 @@
-"""What each operation that a network executes does to the positions of its tensors.
+"""The rule of each operation: how it changes the positions of its tensors.
 
-Operations are those that torch executes in the end (``aten``), whatever the network's code looks like. What is neither
-listed here nor marked by torch as working on each element alone is not traced: it may put elements elsewhere.
+Operations are those that torch executes in the end (``aten``), whatever the network's code looks like. An operation is
+not traced if it is neither listed here nor marked by torch as working on each element alone: it may move elements.
 """
 
 import re
@@ -25,14 +25,18 @@ from netdissect.networks.tracing.windows import (
 
 
 def positions_after(operation: Operation) -> list[Positions | None]:
-    """Those of the tensors that the operation returned, in their order. Raises ``UntracedError``."""
+    """Return the positions of each tensor that the operation returned, None for one without positions.
+
+    Raises ``UntracedError`` if no rule knows the operation.
+    """
     found = _rule(operation)(operation)
     found = found if isinstance(found, list) else [found]
     outputs = [leaf for leaf in tree_leaves(operation.result) if isinstance(leaf, Tensor)]
-    return found + [None] * (len(outputs) - len(found))  # beside maxima, say, where they are
+    return found + [None] * (len(outputs) - len(found))  # the indices beside maxima, for example
 
 
 def _rule(operation: Operation) -> Callable[[Operation], Any]:
+    """Return the rule of an operation."""
     if operation.function.namespace == "aten":
         for pattern, rule in _RULES:
             if pattern.fullmatch(operation.name):
@@ -41,10 +45,11 @@ def _rule(operation: Operation) -> Callable[[Operation], Any]:
 
 
 def _untraced(operation: Operation) -> Positions:
+    """Raise ``UntracedError``: the rule of operations without a rule."""
     raise UntracedError
 
 
-#: What operations do, by their names: the first pattern that fits counts.
+#: Rules by a pattern of operations' names; the first pattern that fits counts.
 _RULES: list[tuple[re.Pattern[str], Callable[[Operation], Any]]] = [
     (re.compile(pattern), rule)
     for pattern, rule in {
@@ -67,8 +72,7 @@ _RULES: list[tuple[re.Pattern[str], Callable[[Operation], Any]]] = [
         r"baddbmm": product("batch1", "batch2"),
         r"linear": product("input", "weight", transposed=True),
         r"_?scaled_dot_product\w+|_native_multi_head_attention|_transformer_encoder_layer_fwd": attention,
-        # Besides what torch marks so, in older versions little, these work on each element alone, or normalize by what
-        # they see of others.
+        # These work on each element alone, or normalize by others. Older versions of torch mark few of them.
         r"alias|detach|clone|contiguous|lift|lift_fresh|to|_to_copy|expand|expand_as|broadcast_to|hardswish|mish|"
         r"relu6|hardtanh|(leaky|r)_?relu(_with_noise)?|[cs]?elu|hardsigmoid|softplus|threshold|(soft|hard)shrink|"
         r"log_sigmoid_forward|_?prelu(_kernel)?|floor_divide|where|masked_fill|\w*dropout|bernoulli|fake_quantize\w*|"

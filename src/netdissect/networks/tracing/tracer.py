@@ -1,4 +1,4 @@
-"""Watching what a network executes, and following positions through it."""
+"""Watching the operations that a network executes, and tracing positions through them."""
 
 from typing import Any
 
@@ -14,15 +14,24 @@ from netdissect.networks.tracing.rules import positions_after
 
 
 class LostError(Exception):
-    """Positions are not known; the text says why."""
+    """Positions are not known; the text gives the reason."""
 
 
 class FieldTracer(TorchDispatchMode):
-    """Follows positions through all that is executed within its ``with``, from the image it is told to watch."""
+    """Traces positions from an image through all operations that torch executes while its ``with`` block lasts.
+
+    >>> import torch
+    >>> with FieldTracer() as tracer:
+    ...     image = torch.zeros(1, 3, 4, 4)
+    ...     tracer.watch(image)
+    ...     height, width = tracer.positions(image[..., ::2])
+    >>> width.centre[0, 0, 0]
+    tensor([0., 2.], dtype=torch.float64)
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        # Positions of tensors, or the name of the operation in which they were lost.
+        # The positions of each tensor, or the name of the operation that lost them.
         self._known: Any = WeakTensorKeyDictionary()
 
     @classmethod
@@ -30,11 +39,14 @@ class FieldTracer(TorchDispatchMode):
         return False  # True, the default of torch, imports its compiler, which takes seconds
 
     def watch(self, image: Tensor) -> None:
-        """Begins at ``image``, ``(1, channels, H, W)``."""
+        """Begin at ``image``, ``(1, channels, H, W)``."""
         self._known[image] = (image_field(image.shape, 2), image_field(image.shape, 3))
 
     def positions(self, tensor: Tensor) -> Positions | None:
-        """Where the elements of ``tensor`` look; None if it sees nothing of the image. Raises ``LostError``."""
+        """Return the positions of a tensor's elements, None if it does not depend on the image.
+
+        Raises ``LostError`` if an operation lost them.
+        """
         known: Positions | str | None = self._known.get(tensor)
         if isinstance(known, str):
             raise LostError(f"positions are not traced through {known}")
@@ -45,7 +57,7 @@ class FieldTracer(TorchDispatchMode):
         known = [self._known.get(leaf) for leaf in tree_leaves(arguments) if isinstance(leaf, Tensor)]
         result = function(*args, **(kwargs or {}))
         if any(known):
-            self._note(function, arguments, result, next((of for of in known if isinstance(of, str)), None))
+            self._note(function, arguments, result, next((name for name in known if isinstance(name, str)), None))
             for argument in function._schema.arguments:
                 if argument.alias_info is not None and argument.alias_info.is_write:
                     for written in tree_leaves(arguments[argument.name]):
@@ -53,19 +65,20 @@ class FieldTracer(TorchDispatchMode):
         return result
 
     def _note(self, function: Any, arguments: dict[str, Any], result: Any, lost: str | None) -> None:
+        """Note the positions of an operation's results; ``lost`` names the operation that lost those of an argument."""
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         found: list[Any] = [lost] * len(outputs)
         if lost is None:
             try:
                 found = positions_after(Operation(function, arguments, result, self._known.get))
-            except Exception:  # not known here, or used as no rule foresees: the network must not fall over it
+            except Exception:  # unknown, or used as no rule foresees: the network must run on all the same
                 found = [str(function._schema.name)] * len(outputs)
-        for output, of_output in zip(outputs, found, strict=True):
-            if output.numel() and of_output is not None:
-                self._known[output] = of_output
+        for output, positions in zip(outputs, found, strict=True):
+            if output.numel() and positions is not None:
+                self._known[output] = positions
 
     def _note_shared(self, written: Any) -> None:
-        """What was written into a tensor is in those that share its memory, too: its whole, and other views of it."""
+        """Note positions written into a tensor for all that share its memory: its base, and other views of the base."""
         if not isinstance(written, Tensor) or written not in self._known:
             return
         whole = written if written._base is None else written._base
@@ -74,37 +87,40 @@ class FieldTracer(TorchDispatchMode):
             if whole is not written:
                 self._known[whole] = _shared(self._known.get(whole), whole, self._known[written], written)
             for view in views:
-                self._known[view] = _seen_by_view(view, self._known[whole], whole)
-        except RuntimeError:  # memory in which elements overlap, or that is looked at in another precision
+                self._known[view] = _view_positions(view, self._known[whole], whole)
+        except RuntimeError:  # elements overlap in memory, or a view has another precision
             self._known.update(dict.fromkeys([whole, *views], "shared memory"))
 
 
-def _shared(of_whole: Positions | str | None, whole: Tensor, of_part: Positions | str, part: Tensor) -> Positions | str:
-    """What is known of ``whole`` when its view ``part`` has been written to."""
-    if isinstance(of_part, str) or isinstance(of_whole, str):
-        return of_part if isinstance(of_part, str) else str(of_whole)
+def _shared(
+    whole_positions: Positions | str | None, whole: Tensor, part_positions: Positions | str, part: Tensor
+) -> Positions | str:
+    """Return the positions of ``whole`` after its view ``part`` has been written to."""
+    if isinstance(part_positions, str) or isinstance(whole_positions, str):
+        return part_positions if isinstance(part_positions, str) else str(whole_positions)
     if part.dtype != whole.dtype:
         raise RuntimeError
-    before = of_whole or (constant_field(whole.shape),) * 2
+    before = whole_positions or (constant_field(whole.shape),) * 2
 
-    def written(numbers: Tensor, numbers_of_part: Tensor) -> Tensor:
+    def written(numbers: Tensor, part_numbers: Tensor) -> Tensor:
         memory = in_memory(numbers, whole)
-        part_of(memory, whole, part).copy_(numbers_of_part)
+        part_of(memory, whole, part).copy_(part_numbers)
         return memory
 
     def change(old: AxisField, new: AxisField) -> AxisField:
         return AxisField(written(old.centre, new.centre), written(old.size, new.size), new.step).squeezed()
 
-    return change(before[0], of_part[0]), change(before[1], of_part[1])
+    return change(before[0], part_positions[0]), change(before[1], part_positions[1])
 
 
-def _seen_by_view(view: Tensor, of_whole: Positions | str, whole: Tensor) -> Positions | str:
-    if isinstance(of_whole, str):
-        return of_whole
+def _view_positions(view: Tensor, whole_positions: Positions | str, whole: Tensor) -> Positions | str:
+    """Return the positions of a view of ``whole``."""
+    if isinstance(whole_positions, str):
+        return whole_positions
     if view.dtype != whole.dtype:
         raise RuntimeError
 
-    def move(numbers: Tensor) -> Tensor:
+    def rearrange(numbers: Tensor) -> Tensor:
         return part_of(in_memory(numbers, whole), whole, view)
 
-    return of_whole[0].rearranged(move), of_whole[1].rearranged(move)
+    return whole_positions[0].rearranged(rearrange), whole_positions[1].rearranged(rearrange)

@@ -1,67 +1,83 @@
-"""Operations that slide windows over maps, or make maps of other sizes."""
+"""Rules of operations that slide windows over maps, or resize maps."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from netdissect.networks.tracing.operation import Operation, Positions, along_axis, each
 from netdissect.networks.tracing.positions import AxisField, resampled, summed, windowed, with_step
 
 
 def convolution(operation: Operation) -> Positions:
-    """Also transposed, where values are spread rather than gathered."""
+    """Return the positions after a convolution, or a transposed one."""
     arguments, weight = operation.arguments, operation.arguments["weight"]
     shape, spatial = operation.output.shape, weight.ndim - 2
-    stride, padding, dilation = (_of_each(arguments[key], spatial) for key in ("stride", "padding", "dilation"))
+    stride, padding, dilation = (_for_each(arguments[key], spatial) for key in ("stride", "padding", "dilation"))
 
     def change(field: AxisField, axis: int) -> AxisField:
         field = _mixed_channels(field, arguments["groups"], shape[1])
-        for place, (kernel, step, before, apart) in enumerate(
-            zip(weight.shape[2:], stride, padding, dilation, strict=True)
+        for dim, (kernel, step, before, apart) in enumerate(
+            zip(weight.shape[2:], stride, padding, dilation, strict=True), start=2
         ):
-            dim, reach = 2 + place, apart * (kernel - 1)
+            reach = apart * (kernel - 1)
             is_axis = along_axis(shape, dim, axis)
             if arguments.get("transposed", False):
                 at = [(position + before - reach / 2) / step for position in range(shape[dim])]
                 field = resampled(field, dim, at, reach=reach // step, is_axis=is_axis)
             else:
-                field = _slid(field, dim, shape[dim], reach + 1, step, before, is_axis)
+                field = _slid(field, dim, _Windows(shape[dim], reach + 1, step, before), is_axis)
         return field
 
     return each(operation.given("input"), change)
 
 
 def pool(operation: Operation) -> Positions:
-    """How many windows there are, in ``ceil_mode`` too, the output's shape tells; one window is a global pooling."""
+    """Return the positions after a pooling. One window that covers the map is a global pooling.
+
+    The number of windows, which depends on ``ceil_mode``, is read from the output's shape.
+    """
     arguments, shape = operation.arguments, operation.output.shape
     spatial = _spatial_dimensions(operation)
-    kernel = _of_each(arguments["kernel_size"], spatial)
-    stride = _of_each(arguments.get("stride") or kernel, spatial)
-    padding = _of_each(arguments["padding"], spatial)
-    dilation = _of_each(arguments.get("dilation", 1), spatial)
+    kernel = _for_each(arguments["kernel_size"], spatial)
+    stride = _for_each(arguments.get("stride") or kernel, spatial)
+    padding = _for_each(arguments["padding"], spatial)
+    dilation = _for_each(arguments.get("dilation", 1), spatial)
 
-    places = operation.given("self")[0].shape[-spatial:]
-    if all(padding[i] == 0 and kernel[i] == length for i, length in enumerate(places)) and max(places) > 1:
+    lengths = operation.given("self")[0].shape[-spatial:]
+    if all(padding[i] == 0 and kernel[i] == length for i, length in enumerate(lengths)) and max(lengths) > 1:
         dims = list(range(-spatial, 0))
         return each(operation.given("self"), lambda field, _: summed(field, dims))
 
     def change(field: AxisField, axis: int) -> AxisField:
-        for place in range(spatial):
-            dim, reach = len(shape) - spatial + place, dilation[place] * (kernel[place] - 1)
+        for i in range(spatial):
+            dim, reach = len(shape) - spatial + i, dilation[i] * (kernel[i] - 1)
             is_axis = along_axis(shape, dim, axis)
-            field = _slid(field, dim, shape[dim], reach + 1, stride[place], padding[place], is_axis)
+            field = _slid(field, dim, _Windows(shape[dim], reach + 1, stride[i], padding[i]), is_axis)
         return field
 
     return each(operation.given("self"), change)
 
 
-def _slid(field: AxisField, dim: int, count: int, length: int, stride: int, padding: int, is_axis: bool) -> AxisField:
-    first = [position * stride - padding for position in range(count)]
-    seen = windowed(field, dim, first, [position + length - 1 for position in first], is_axis=is_axis)
-    return with_step(seen, stride) if is_axis else seen
+@dataclass(frozen=True)
+class _Windows:
+    """Windows along a dimension: how many, their length and stride, and the padding before the map."""
+
+    count: int
+    length: int
+    stride: int
+    padding: int
+
+
+def _slid(field: AxisField, dim: int, windows: _Windows, is_axis: bool) -> AxisField:
+    """Return the field after windows have slid along ``dim``."""
+    first = [index * windows.stride - windows.padding for index in range(windows.count)]
+    last = [index + windows.length - 1 for index in first]
+    slid = windowed(field, dim, first, last, is_axis=is_axis)
+    return with_step(slid, windows.stride) if is_axis else slid
 
 
 def adaptive_pool(operation: Operation) -> Positions:
-    """Windows that divide a map evenly, or overlap a little; of one output, all of the map."""
+    """Return the positions after an adaptive pooling, whose windows divide the map, or cover all of it."""
     shape = operation.output.shape
     spatial = _spatial_dimensions(operation)
 
@@ -71,8 +87,8 @@ def adaptive_pool(operation: Operation) -> Positions:
             if count == 1:
                 field = summed(field, [dim])
                 continue
-            first = [position * length // count for position in range(count)]
-            last = [-(-(position + 1) * length // count) - 1 for position in range(count)]
+            first = [index * length // count for index in range(count)]
+            last = [-(-(index + 1) * length // count) - 1 for index in range(count)]
             is_axis = along_axis(shape, dim, axis)
             field = windowed(field, dim, first, last, is_axis=is_axis)
             field = with_step(field, length / count) if is_axis else field
@@ -82,7 +98,7 @@ def adaptive_pool(operation: Operation) -> Positions:
 
 
 def interpolated(operation: Operation) -> Positions:
-    """Maps of another size, by the nearest value or between neighbours."""
+    """Return the positions after interpolation to another size."""
     arguments, shape, name = operation.arguments, operation.output.shape, operation.name
     spatial = _spatial_dimensions(operation)
     scales = [arguments.get(key) for key in ("scales_d", "scales_h", "scales_w")[-spatial:]]
@@ -91,8 +107,7 @@ def interpolated(operation: Operation) -> Positions:
     neighbours = 0 if "nearest" in name else 3 if "cubic" in name else 1
 
     def change(field: AxisField, axis: int) -> AxisField:
-        for place, scale in enumerate(scales):
-            dim = len(shape) - spatial + place
+        for dim, scale in enumerate(scales, start=len(shape) - spatial):
             length, count = field.shape[dim], shape[dim]
             ratio = 1 / scale if scale else length / count
             if arguments.get("align_corners") and count > 1:
@@ -107,7 +122,7 @@ def interpolated(operation: Operation) -> Positions:
 
 
 def shuffled_pixels(operation: Operation) -> Positions:
-    """Channels that become pixels, each between those of the coarser map."""
+    """Return the positions after a pixel shuffle, which turns channels into pixels of a finer map."""
     factor, shape = operation.arguments["upscale_factor"], operation.output.shape
 
     def change(field: AxisField, axis: int) -> AxisField:
@@ -122,14 +137,14 @@ def shuffled_pixels(operation: Operation) -> Positions:
 
 
 def padded(operation: Operation) -> Positions:
-    """Padding lies where the map would go on, whatever its values are; a negative one crops."""
+    """Return the positions after padding, which continue those of the map; negative padding crops."""
     pad = operation.arguments.get("pad") or operation.arguments["padding"]
     shape = operation.output.shape
 
     def change(field: AxisField, axis: int) -> AxisField:
-        for place in range(len(pad) // 2):
-            dim = len(shape) - 1 - place
-            first = list(range(-pad[2 * place], field.shape[dim] + pad[2 * place + 1]))
+        for i in range(len(pad) // 2):
+            dim = len(shape) - 1 - i
+            first = list(range(-pad[2 * i], field.shape[dim] + pad[2 * i + 1]))
             field = windowed(field, dim, first, first, is_axis=along_axis(shape, dim, axis))
         return field
 
@@ -137,19 +152,19 @@ def padded(operation: Operation) -> Positions:
 
 
 def _mixed_channels(field: AxisField, groups: int, channels: int) -> AxisField:
-    """Each of ``channels`` sums over one of ``groups`` of the channels, dimension 1."""
-    count, *places = field.shape[:1] + field.shape[2:]
-    apart = field.rearranged(lambda numbers: numbers.reshape(count, groups, -1, *places))
-    total = summed(apart, [2]).expanded((count, groups, channels // groups, *places))
-    return total.rearranged(lambda numbers: numbers.reshape(count, channels, *places))
+    """Return the field of ``channels`` channels, each a sum over one of ``groups`` of the channels, dimension 1."""
+    count, *lengths = field.shape[:1] + field.shape[2:]
+    apart = field.rearranged(lambda numbers: numbers.reshape(count, groups, -1, *lengths))
+    total = summed(apart, [2]).expanded((count, groups, channels // groups, *lengths))
+    return total.rearranged(lambda numbers: numbers.reshape(count, channels, *lengths))
 
 
 def _spatial_dimensions(operation: Operation) -> int:
-    """2 of ``max_pool2d``."""
+    """Return the number of spatial dimensions: 2 for ``max_pool2d``."""
     return int(re.findall(r"(\d)d", operation.name)[0])
 
 
-def _of_each(values: int | Sequence[int], count: int) -> list[int]:
-    """A number for each dimension, where one may stand for all."""
+def _for_each(values: int | Sequence[int], count: int) -> list[int]:
+    """Return a number for each dimension, given one for all or one for each."""
     numbers = [values] if isinstance(values, int) else list(values)
     return numbers * count if len(numbers) == 1 else numbers
