@@ -48,7 +48,7 @@ def series(
     metadata of safetensors, or else the last number in their names. All are checked before any is dissected. DIR/STEP
     is an ordinary run each; DIR/page the page.
     """
-    from netdissect.experiments.series.checkpoints import dissect_checkpoints, find_checkpoints
+    from netdissect.experiments.series.checkpoints import CheckpointSeries, find_checkpoints
     from netdissect.progress import progress_bar
 
     if network.weights is not None:
@@ -61,18 +61,15 @@ def series(
         print(f"step {step} ({place} of {total})", file=sys.stderr)
 
     try:
-        found = dissect_checkpoints(
+        series = CheckpointSeries(
             find_checkpoints(checkpoints),
             load,
-            layer,
-            data,
-            out=out,
+            out,
             overwrite=overwrite,
             resume=resume,
             trust_pickle=network.trust_pickle,
-            on_step=tell,
-            settings=settings,
         )
+        found = series.dissect(layer, data, on_step=tell, settings=settings)
         with progress_bar(True) as bar:
             page = found.write_page(out / "page", on_progress=bar)
     except KeyboardInterrupt:

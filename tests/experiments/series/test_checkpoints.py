@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from netdissect import NetdissectError, Result, Series, load_model
-from netdissect.experiments.series.checkpoints import check_checkpoints, dissect_checkpoints, find_checkpoints
+from netdissect.experiments.series.checkpoints import CheckpointSeries, check_checkpoints, find_checkpoints
 from netdissect.experiments.series.steps import step_folder
 from netdissect.networks.weights import read_weights
 from tests.experiments.nets import OPTIONS, dataset, small
@@ -27,6 +27,10 @@ def unchecked():
 
 def load(path):
     return load_model(SPEC, weights=path)
+
+
+def dissect_checkpoints(paths, build, layers, data, *, out, overwrite=False, resume=False, **options):
+    return CheckpointSeries(paths, build, out, overwrite=overwrite, resume=resume).dissect(layers, data, **options)
 
 
 def save(path, seed=0, units=4, **beside):

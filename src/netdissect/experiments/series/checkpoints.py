@@ -67,38 +67,51 @@ def check_checkpoints(paths: Sequence[Path], load: Load, *, trust_pickle: bool =
     return _in_order(steps)
 
 
-def dissect_checkpoints(
-    paths: Sequence[Path],
-    load: Load,
-    layers: str | Sequence[str],
-    data: ConceptDataset | str | Path,
-    *,
-    out: Path,
-    overwrite: bool = False,
-    resume: bool = False,
-    trust_pickle: bool = False,
-    on_step: Callable[[int, int, int], None] = lambda step, number, total: None,
-    **options: Any,
-) -> Series:
-    """Dissect the network with the weights of each file, in the order of their steps, into the series ``out``.
+@dataclass(frozen=True)
+class CheckpointSeries:
+    """A series to be made of checkpoints, in the directory ``out``, by the network that ``load`` builds.
 
-    All files are checked before any is dissected. With ``resume``, finished steps are not repeated, and other steps of
-    the series stay. ``on_step`` is called at the beginning of a step with the step, its number from 1, and the number
-    of steps. ``options`` are those of ``dissect``. Raises ``NetdissectError``.
+    With ``overwrite`` the steps of a series there are replaced. With ``resume`` finished steps are not repeated, and
+    other steps of the series stay.
     """
-    check_series_place(out, overwrite=overwrite, resume=resume)
-    checkpoints = check_checkpoints(paths, load, trust_pickle=trust_pickle)
-    if not checkpoints:
-        raise NetdissectError("a series without checkpoints")
-    writer = StepWriter(out, checkpoints[0].source, overwrite=overwrite, resume=resume)
-    for number, checkpoint in enumerate(checkpoints, 1):
-        on_step(checkpoint.step, number, len(checkpoints))
-        folder = out / step_folder(checkpoint.step)
-        name = f"{out.absolute().name}, step {checkpoint.step}"
-        resumes = resume or not overwrite  # a finished step is not replaced by a run that may not fit the series
-        run: dict[str, Any] = {"out": folder, "name": name, "overwrite": not resumes, "resume": resumes}
-        writer.note(checkpoint.step, dissect(load(checkpoint.path), layers, data, **run, **options), folder)
-    return Series.load(out)
+
+    paths: Sequence[Path]
+    load: Load
+    out: Path
+    overwrite: bool = False
+    resume: bool = False
+    trust_pickle: bool = False
+
+    def dissect(
+        self,
+        layers: str | Sequence[str],
+        data: ConceptDataset | str | Path,
+        *,
+        on_step: Callable[[int, int, int], None] = lambda step, number, total: None,
+        **options: Any,
+    ) -> Series:
+        """Dissect the network with the weights of each file, in the order of their steps, and return the series.
+
+        All files are checked before any is dissected. ``on_step`` is called at the beginning of a step with the step,
+        its number from 1, and the number of steps. ``options`` are those of ``dissect``. Raises ``NetdissectError``.
+        """
+        check_series_place(self.out, overwrite=self.overwrite, resume=self.resume)
+        checkpoints = check_checkpoints(self.paths, self.load, trust_pickle=self.trust_pickle)
+        if not checkpoints:
+            raise NetdissectError("a series without checkpoints")
+        writer = StepWriter(self.out, checkpoints[0].source, overwrite=self.overwrite, resume=self.resume)
+        for number, checkpoint in enumerate(checkpoints, 1):
+            on_step(checkpoint.step, number, len(checkpoints))
+            folder = self.out / step_folder(checkpoint.step)
+            run = self._run(checkpoint.step, folder)
+            writer.note(checkpoint.step, dissect(self.load(checkpoint.path), layers, data, **run, **options), folder)
+        return Series.load(self.out)
+
+    def _run(self, step: int, folder: Path) -> dict[str, Any]:
+        """Return the keywords of a step's run. A finished step is not replaced by a run that may not fit the series."""
+        resumes = self.resume or not self.overwrite
+        name = f"{self.out.absolute().name}, step {step}"
+        return {"out": folder, "name": name, "overwrite": not resumes, "resume": resumes}
 
 
 def _steps(path: Path, weights: Weights) -> dict[str, int]:
