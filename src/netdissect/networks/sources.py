@@ -74,11 +74,11 @@ def watched(model: nn.Module, sides: Mapping[str, frozenset[str]], take: TakeVal
         for name, asked in sides.items():
             module = model.get_submodule(name)
             if INPUT in asked:
-                hooks.append(module.register_forward_pre_hook(partial(_see_given, name, see), with_kwargs=True))
+                hooks.append(module.register_forward_pre_hook(partial(_take_given, name, take), with_kwargs=True))
             if HEADS in asked:
-                hooks.append(module.register_forward_hook(partial(_see_heads, name, see), with_kwargs=True))
+                hooks.append(module.register_forward_hook(partial(_take_heads, name, take), with_kwargs=True))
             if OUTPUT in asked:
-                hooks.append(module.register_forward_hook(partial(_see_returned, name, see)))
+                hooks.append(module.register_forward_hook(partial(_take_returned, name, take)))
         yield
     finally:
         for hook in hooks:
@@ -90,21 +90,21 @@ def has_heads(module: nn.Module) -> bool:
     return isinstance(module, nn.MultiheadAttention)
 
 
-def _see_given(name: str, see: See, module: nn.Module, args: Any, kwargs: Any) -> None:
-    see(name, INPUT, {**dict(enumerate(args)), **kwargs})
+def _take_given(name: str, take: TakeValue, module: nn.Module, args: Any, kwargs: Any) -> None:
+    take(name, INPUT, {**dict(enumerate(args)), **kwargs})
 
 
-def _see_returned(name: str, see: See, module: nn.Module, args: Any, output: Any) -> None:
-    see(name, OUTPUT, output)
+def _take_returned(name: str, take: TakeValue, module: nn.Module, args: Any, output: Any) -> None:
+    take(name, OUTPUT, output)
 
 
-def _see_heads(name: str, see: See, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-    """What the heads give, one beside the other: what the module returns where its last projection changes nothing."""
+def _take_heads(name: str, take: TakeValue, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    """Take the heads' outputs side by side: the module's output with an identity as its last projection."""
     unprojected = copy.copy(module)
     projection = module.get_submodule("out_proj")
     assert isinstance(projection, nn.Linear)
-    unprojected._modules = {**module._modules, "out_proj": _unchanging(projection)}
-    see(name, HEADS, unprojected.forward(*args, **kwargs)[0])
+    unprojected._modules = {**module._modules, "out_proj": _identity(projection)}
+    take(name, HEADS, unprojected.forward(*args, **kwargs)[0])
 
 
 def _identity(projection: nn.Linear) -> nn.Linear:
