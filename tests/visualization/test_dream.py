@@ -8,6 +8,7 @@ from torch import nn
 
 from netdissect import Dreaming, NetdissectError, dream
 from netdissect.networks.demo import DEMO_SPEC
+from tests.opened import opened
 
 OPTIONS = {"size": 16, "mean": 0.0, "std": 1.0, "progress": False}
 FEW = Dreaming(octaves=2, steps=4, rate=0.02)
@@ -40,7 +41,7 @@ def test_a_unit_sees_what_it_looks_for(photo, tmp_path):
     reddened = dream(Colors(), "conv", photo, 0, dreaming=FEW, out=tmp_path / "new" / "red.png", **OPTIONS)
     assert reddened.size == photo.size and reddened.mode == "RGB"
     assert redness(reddened) > 10 and redness(dream(Colors(), "conv", photo, 1, dreaming=FEW, **OPTIONS)) < -10
-    assert Image.open(tmp_path / "new" / "red.png").tobytes() == reddened.tobytes()
+    assert opened(tmp_path / "new" / "red.png").tobytes() == reddened.tobytes()
     photo.save(tmp_path / "photo.png")
     of_file = dream(Colors(), "conv", tmp_path / "photo.png", 0, dreaming=FEW, **OPTIONS)
     assert of_file.tobytes() == reddened.tobytes()
@@ -96,7 +97,7 @@ def test_the_command_writes_the_picture(run, photo, tmp_path):
         status, printed, errors = run("dream", DEMO_SPEC, tmp_path / "photo.png", *options, "--seed", seed)
         assert (status, printed) == (0, f"{out}\n"), errors
         pictures.append(out.read_bytes())
-    assert Image.open(out).size == photo.size
+    assert opened(out).size == photo.size
     assert pictures[0] == pictures[1] != pictures[2]
 
 

@@ -149,7 +149,7 @@ class VisualizationOptions:
     ('top',)
     """
 
-    methods: str | Sequence[str] = setting(
+    methods: tuple[str, ...] = setting(
         METHODS.names,
         "the ways to look at a unit, by their names in ``visualization.methods.METHODS``.",
         converter=_names(METHODS),
@@ -174,7 +174,7 @@ class VisualizationOptions:
         "images of the data to show a unit with, for each method.",
         converter=whole("number of images to show a unit with"),
     )
-    variants: str | Sequence[str] = setting(
+    variants: tuple[str, ...] = setting(
         ("gradient", "guided"),
         "the variants of back-propagation, by their names in ``visualization.methods.VARIANTS``.",
         converter=_names(VARIANTS),
