@@ -76,12 +76,18 @@ def test_dissect_keeps_pictures_of_labelled_units(run, tmp_path):
     [
         (("--layer", "relu4", "--unit", 128), "layer relu4 has the units 0 to 127: there is no unit 128"),
         (("--layer", "relu4", "--unit", -1), "the number of a unit is at least 0, not -1"),
-        (("--layer", "relu4", "--units", "1,x"), "units are labelled, all, or numbers and ranges such as 3,10-19, not '1,x'"),
+        (
+            ("--layer", "relu4", "--units", "1,x"),
+            "units are labelled, all, or numbers and ranges such as 3,10-19, not '1,x'",
+        ),
         (("--layer", "relu4", "--units", "0-9999999"), "0-9999999 is no range of 1 to 1,000,000 units"),
         (("--layer", "relu4", "--units", "5-3"), "5-3 is no range of 1 to"),
         (("--layer", "relu4", "--units", "5", "--unit", 3), "--unit names units in place of --units"),
         (("--layer", "relu4", "--input", "bgr", "--range", 255), "options hold; leave out --input, --range"),
-        (("--layer", "relu4", "--units", "some"), "units are labelled, all, or numbers and ranges such as 3,10-19, not 'some'"),
+        (
+            ("--layer", "relu4", "--units", "some"),
+            "units are labelled, all, or numbers and ranges such as 3,10-19, not 'some'",
+        ),
         (("--layer", "relu4", "--method", "tops"), "no method 'tops'"),
         (("--layer", "relu4", "--variant", "smooth"), "did you mean smoothed?"),
         (("--layer", "relu4", "--position", "everywhere"), "no position 'everywhere'"),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from netdissect.visualization.methods import PARAMETRIZATIONS
 from netdissect.visualization.parametrization import Fourier, Pixels
+from netdissect.visualization.registries import PARAMETRIZATIONS
 from tests.visualization.small import close
 
 CPU = torch.device("cpu")

@@ -20,8 +20,8 @@ from netdissect.network_settings import NetworkSettings
 from netdissect.printing import print_layers, print_summary
 from netdissect.settings import Settings
 from netdissect.types import NetdissectError
-from netdissect.visualization.methods import METHODS
 from netdissect.visualization.options import LABELLED, Excitation, VisualizationOptions
+from netdissect.visualization.registries import METHODS
 
 if TYPE_CHECKING:
     from netdissect.networks.layers import LayerInfo

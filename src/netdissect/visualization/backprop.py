@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from netdissect.results import Visualization
 from netdissect.visualization.attribution import Attribution
 from netdissect.visualization.context import LookContext, PictureKind
-from netdissect.visualization.methods import VARIANTS, Method
+from netdissect.visualization.methods import Method
 from netdissect.visualization.model_image import model_image
 from netdissect.visualization.pictures import color_picture, magnitude_picture
+from netdissect.visualization.registries import VARIANTS
 from netdissect.visualization.saliency import gradient, guided, integrated, smoothed
 
 #: Drawn as in their papers: magnitudes, but for guided backpropagation, whose signs are drawn too.

@@ -15,9 +15,10 @@ from netdissect.inference.differentiate import Activations
 from netdissect.results import Visualization
 from netdissect.types import OnProgress, no_progress
 from netdissect.visualization.context import LookContext, PictureKind
-from netdissect.visualization.methods import PARAMETRIZATIONS, Method
+from netdissect.visualization.methods import Method
 from netdissect.visualization.options import Excitation
 from netdissect.visualization.priors import contrast, similarity, total_variation
+from netdissect.visualization.registries import PARAMETRIZATIONS
 from netdissect.visualization.robustness import draw_movements, moved
 from netdissect.visualization.rules import redirected
 from netdissect.visualization.units import check_units

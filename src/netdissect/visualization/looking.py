@@ -11,8 +11,9 @@ from netdissect.inference.runner import NetworkRunner
 from netdissect.results import LayerResult, Pictures, Visualization
 from netdissect.types import OnProgress, no_progress
 from netdissect.visualization.context import LookContext
-from netdissect.visualization.methods import METHODS, Method
+from netdissect.visualization.methods import Method
 from netdissect.visualization.options import VisualizationOptions
+from netdissect.visualization.registries import METHODS
 from netdissect.visualization.units import check_units
 
 #: The largest number of images in a batch: with gradients a batch takes several times the memory.

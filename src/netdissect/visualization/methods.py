@@ -1,10 +1,10 @@
-"""Ways of looking at units, and what else can be chosen by name. Each is registered here once, without torch."""
+"""The base of methods of looking, and the order and the headings of their pictures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from netdissect.registry import Registry
+from netdissect.visualization.registries import METHODS
 
 if TYPE_CHECKING:
     from netdissect.results import Visualization
@@ -30,38 +30,6 @@ class Method(ABC):
     @abstractmethod
     def look(self, context: "LookContext", units: Sequence[int]) -> "Iterator[Visualization]":
         """Yield pictures of the units of ``context.layer``, whose ``method`` is ``self.name``."""
-
-
-METHODS = Registry(
-    "method",
-    [
-        ("top", "netdissect.visualization.top:Top", "images that excite a unit, at its receptive field"),
-        ("deconvnet", "netdissect.visualization.deconvnet:Deconvnet", "its activation projected back"),
-        ("backprop", "netdissect.visualization.backprop:Backprop", "its gradient"),
-        ("inceptionism", "netdissect.visualization.inception:Inceptionism", "images made to excite it"),
-    ],
-)
-
-#: Variants of back-propagation: objects with ``look(context, units, kind)``.
-VARIANTS = Registry(
-    "variant of back-propagation",
-    [
-        ("gradient", "netdissect.visualization.backprop:GRADIENT", "the gradient itself"),
-        ("guided", "netdissect.visualization.backprop:GUIDED", "positive signals alone, at rectifiers"),
-        ("smoothed", "netdissect.visualization.backprop:SMOOTHED", "a mean over noisy copies of the image"),
-        ("integrated", "netdissect.visualization.backprop:INTEGRATED", "a mean along the way from black"),
-        ("ascent", "netdissect.visualization.backprop:ASCENT", "the model image of a class"),
-    ],
-)
-
-#: Numbers that an image is made from.
-PARAMETRIZATIONS = Registry(
-    "parametrization",
-    [
-        ("fourier", "netdissect.visualization.parametrization:Fourier", "waves in uncorrelated colors"),
-        ("pixels", "netdissect.visualization.parametrization:Pixels", "pixels"),
-    ],
-)
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from netdissect.declarations import Option, setting
 from netdissect.numbers import above, chosen, whole, whole_number
 from netdissect.registry import Registry
 from netdissect.types import NetdissectError, nearest
-from netdissect.visualization.methods import METHODS, PARAMETRIZATIONS, VARIANTS
+from netdissect.visualization.registries import METHODS, PARAMETRIZATIONS, VARIANTS
 
 if TYPE_CHECKING:
     from netdissect.results import LayerResult
@@ -151,7 +151,7 @@ class VisualizationOptions:
 
     methods: tuple[str, ...] = setting(
         METHODS.names,
-        "the ways to look at a unit, by their names in ``visualization.methods.METHODS``.",
+        "the ways to look at a unit, by their names in ``visualization.registries.METHODS``.",
         converter=_names(METHODS),
         option=Option(
             flag="--method",
@@ -176,7 +176,7 @@ class VisualizationOptions:
     )
     variants: tuple[str, ...] = setting(
         ("gradient", "guided"),
-        "the variants of back-propagation, by their names in ``visualization.methods.VARIANTS``.",
+        "the variants of back-propagation, by their names in ``visualization.registries.VARIANTS``.",
         converter=_names(VARIANTS),
         option=Option(
             flag="--variant",

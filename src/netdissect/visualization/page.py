@@ -10,7 +10,7 @@ from netdissect.pages.page import Page, write_page
 from netdissect.pages.sections import Gallery, Part, Section, Table
 from netdissect.results import LayerResult, Result
 from netdissect.types import OnProgress, no_progress
-from netdissect.visualization.methods import METHODS
+from netdissect.visualization.registries import METHODS
 from netdissect.visualization.unit_pictures import UnitPictures
 
 
