@@ -64,7 +64,8 @@ def plain(info: LayerInfo) -> dict[str, Any]:
         "name": info.name,
         "units": info.units,
         "positions": list(info.shape[1:]),
-        **info.layout.plain(info.output),
+        "layout": info.layout.name,
+        "tokens_left_out": info.layout.tokens_left_out(info.output),
         "field": None if info.field is None else info.field.summary(),
     }
 

@@ -1,4 +1,4 @@
-"""Work done by threads ahead of the one that wants the results, which come in order."""
+"""Work done ahead by threads, with results in order."""
 
 import os
 from collections import deque
@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-#: Threads, at most, that work side by side: each takes memory.
+#: The most threads that work side by side: each takes memory.
 MOST_WORKERS = 8
 
 Item = TypeVar("Item")
@@ -17,9 +17,13 @@ Found = TypeVar("Found")
 def in_order(
     function: Callable[[Item], Found], items: Iterable[Item], workers: int, ahead: int
 ) -> Iterator[tuple[Item, Found]]:
-    """Each item with what ``function`` makes of it, by ``workers`` threads, at most ``ahead`` items early.
+    """Yield each item with the result of ``function``, computed by ``workers`` threads at most ``ahead`` items early.
 
-    With 0 workers the caller's own thread does it, when asked. What ``function`` raises is raised at its item.
+    With 0 workers the caller's own thread computes each result when it is asked for. An error of ``function`` is raised
+    at its item.
+
+    >>> list(in_order(lambda number: number**2, [3, 1, 2], workers=2, ahead=2))
+    [(3, 9), (1, 1), (2, 4)]
     """
     if not workers:
         yield from ((item, function(item)) for item in items)
@@ -49,5 +53,9 @@ def background_threads() -> int:
 
 
 def reading_threads() -> int:
-    """Threads for reading files when nothing else is done: one per core, at most ``MOST_WORKERS``."""
+    """Return the number of threads for reading files without other work: one per core, at most ``MOST_WORKERS``.
+
+    >>> 1 <= reading_threads() <= MOST_WORKERS
+    True
+    """
     return min(MOST_WORKERS, os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""Files and directories that appear whole or not at all, and long work that goes on where it was stopped."""
+"""Files and directories that appear whole or not at all, and folders of unfinished work that can be resumed."""
 
 import json
 import os
@@ -19,13 +19,17 @@ from netdissect.types import NetdissectError, one_line
 
 
 class NotWritableError(NetdissectError):
-    """A file or directory cannot be written: the disk is full, say."""
+    """A file or directory cannot be written, for example to a full disk."""
 
 
 def check_target(out: Path, *, overwrite: bool, markers: Sequence[str], what: str) -> None:
-    """Raises ``NetdissectError`` if ``out`` cannot take a new directory: asked before the work as well as after it.
+    """Raise ``NetdissectError`` if ``out`` cannot take a new directory; called before the work as well as after it.
 
-    Only ``what``, a directory that holds all files ``markers``, is ever overwritten.
+    Only a directory that holds all files ``markers`` is ever overwritten; ``what`` is its noun in errors.
+
+    >>> check_target(Path("."), overwrite=False, markers=["run.json"], what="a run")
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: .: exists already (--overwrite replaces a run)
     """
     if out.exists() or out.is_symlink():
         if not overwrite:
@@ -38,7 +42,7 @@ def check_target(out: Path, *, overwrite: bool, markers: Sequence[str], what: st
 
 
 def _check_parent(path: Path) -> None:
-    """Raises ``NetdissectError`` where ``path`` could not be made."""
+    """Raise ``NetdissectError`` if ``path`` could not be created."""
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     try:
         Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent)).rmdir()
@@ -47,18 +51,28 @@ def _check_parent(path: Path) -> None:
 
 
 def lock_file(folder: Path, state: str) -> Path:
-    """Held while a process works in an unfinished folder; it also tells that the folder is for work of this kind."""
+    """Return the path of the lock that a process holds while it works in an unfinished folder.
+
+    The lock also marks the folder as one for work with the file ``state``.
+
+    >>> lock_file(Path("run.unfinished"), "state.npz").as_posix()
+    'run.unfinished/state.lock'
+    """
     return folder / f"{Path(state).stem}.lock"
 
 
 def unfinished_folder(out: Path) -> Path:
-    """Where the work for what is to be saved in ``out`` is kept until it is."""
+    """Return the folder of unfinished work for ``out``.
+
+    >>> unfinished_folder(Path("runs/alexnet")).name
+    'alexnet.unfinished'
+    """
     out = out.absolute()
     return out.with_name(f"{out.name}.unfinished")
 
 
 def check_unfinished(folder: Path, state: str, *, overwrite: bool, resume: bool) -> None:
-    """Raises ``NetdissectError`` if the folder holds work, told by its file ``state``, that is not to be touched."""
+    """Raise ``NetdissectError`` if the folder holds work that must not be touched; the file ``state`` marks work."""
     if folder.exists() and any(folder.iterdir()) and not lock_file(folder, state).is_file():
         raise NetdissectError(f"{folder}: would be used meanwhile, but holds something else; name another place")
     if (folder / state).is_file() and not (resume or overwrite):
@@ -67,7 +81,10 @@ def check_unfinished(folder: Path, state: str, *, overwrite: bool, resume: bool)
 
 @contextmanager
 def alone(folder: Path, state: str) -> Iterator[None]:
-    """The folder, created where there is none, for this process alone; removed if it holds no file ``state`` then."""
+    """Reserve the folder for this process while the block lasts, then remove it unless it holds the file ``state``.
+
+    The folder is created if there is none. Raises ``NetdissectError`` if another process works in it.
+    """
     with locked(folder, state):
         try:
             yield
@@ -78,9 +95,9 @@ def alone(folder: Path, state: str) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path, state: str, *, patience: float = 0.0) -> Iterator[None]:
-    """No other process holds the folder's lock meanwhile; for one that does it waits so many seconds at most.
+    """Hold the folder's lock while the block lasts; wait for another process at most ``patience`` seconds.
 
-    The folder is created where there is none.
+    The folder is created if there is none. Raises ``NetdissectError`` if the lock is still taken.
     """
     lock = FileLock(lock_file(folder, state), blocking=patience > 0, timeout=patience)
     try:
@@ -97,9 +114,9 @@ def locked(folder: Path, state: str, *, patience: float = 0.0) -> Iterator[None]
 
 
 def clear(folder: Path, state: str) -> None:
-    """Removes all that is in an unfinished folder but its lock, first of all ``state``: there is nothing to go on with.
+    """Empty an unfinished folder except for its lock.
 
-    Raises ``OSError``.
+    The file ``state`` goes first: without it, the rest is not resumed. Raises ``OSError``.
     """
     (folder / state).unlink(missing_ok=True)
     for path in folder.iterdir():
@@ -111,9 +128,15 @@ def clear(folder: Path, state: str) -> None:
 
 @contextmanager
 def staged(out: Path, hidden: Path | None) -> Iterator[Path]:
-    """A directory in ``hidden`` that takes the place of ``out`` when the block ends well, and vanishes otherwise.
+    """Give a directory that replaces ``out`` if the block ends without an error, and is removed otherwise.
 
-    Without ``hidden``, it lies in a new one beside ``out``.
+    The directory is created in ``hidden``, by default a new folder beside ``out``. Raises ``NetdissectError``.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with staged(Path(folder) / "run", None) as stage:
+    ...         _ = (stage / "run.json").write_text("{}")
+    ...     [path.name for path in Path(folder).rglob("*")]
+    ['run', 'run.json']
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +159,7 @@ def staged(out: Path, hidden: Path | None) -> Iterator[Path]:
 
 
 def put_in_place(stage: Path, out: Path) -> None:
-    """Renames ``stage`` to ``out``; what was there is removed, or stays if that fails. Raises ``OSError``."""
+    """Rename ``stage`` to ``out``, and remove the old ``out``; it stays if the renaming fails. Raises ``OSError``."""
     old = stage.with_name("old")
     try:
         if out.exists():
@@ -149,23 +172,31 @@ def put_in_place(stage: Path, out: Path) -> None:
 
 
 def not_writable(path: Path, error: OSError) -> NotWritableError:
-    """What to raise for an error of the file system."""
+    """Return the error to raise for an error of the file system."""
     return NotWritableError(f"{path}: cannot be written: {error.strerror or one_line(error)}")
 
 
 def write_npz(
     path: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], *, compress: bool = False
 ) -> None:
-    """Plain data and arrays in one file, which is replaced in one step. Raises ``OSError``."""
+    """Write plain data and arrays to one file, which is replaced in one step. Raises ``OSError``."""
     text = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
     with _replacing(path) as beside:
         save_arrays(beside, {"description": text, **arrays}, compress=compress)
 
 
 def read_npz(path: Path, *, arrays: bool = True) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The plain data and, unless they are not wanted, the arrays of such a file; zip's own checksums are verified."""
+    """Read a file of ``write_npz``: the plain data, and the arrays unless they are not wanted.
+
+    Raises ``NetdissectError`` for a file that is missing or damaged; the zip file's checksums are verified.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_npz(Path(folder) / "state.npz", {"end": 3}, {"images": np.arange(3)})
+    ...     read_npz(Path(folder) / "state.npz")
+    ({'end': 3}, {'images': array([0, 1, 2])})
+    """
     try:
-        # Opened here, since numpy leaves open what is no archive.
+        # Opened here, since numpy leaves open a file that is no archive.
         with path.open("rb") as opened, np.load(opened) as file:
             found = {name: file[name] for name in file.files if arrays or name == "description"}
         return json.loads(found.pop("description").tobytes()), found
@@ -174,7 +205,10 @@ def read_npz(path: Path, *, arrays: bool = True) -> tuple[dict[str, Any], dict[s
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
-    """As ``np.savez_compressed``, in half the time: the files are a few percent larger. Raises ``OSError``."""
+    """Write arrays to an ``.npz`` file. Raises ``OSError``.
+
+    This takes half the time of ``np.savez_compressed``, and the files are a few percent larger.
+    """
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     with zipfile.ZipFile(path, "w", method, compresslevel=1) as file:
         for name, array in arrays.items():
@@ -190,14 +224,19 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces the file in one step. Raises ``OSError``."""
+    """Write a file, which is replaced in one step. Raises ``OSError``."""
     with _replacing(path) as beside:
-        # Names of files may hold bytes that are no text.
+        # Names of files may hold bytes that are not text.
         beside.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def check_picture(path: Path, what: str) -> None:
-    """Raises ``NetdissectError`` unless ``write_picture`` could write there ``what``, by the name."""
+    """Raise ``NetdissectError`` if ``write_picture`` cannot write to ``path``; ``what`` is the noun in the error.
+
+    >>> check_picture(Path("sheet.gif"), "a sheet")
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: sheet.gif: a sheet is a .jpg or a .png
+    """
     if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise NetdissectError(f"{path}: {what} is a .jpg or a .png")
     if path.is_dir():
@@ -206,7 +245,10 @@ def check_picture(path: Path, what: str) -> None:
 
 
 def write_picture(picture: Image.Image, path: Path) -> None:
-    """As PNG or JPEG, as the name ends; replaces the file in one step. Raises ``NetdissectError``."""
+    """Write a picture as PNG or JPEG, by the ending of its name; the file is replaced in one step.
+
+    Raises ``NetdissectError``.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _replacing(path) as beside:
@@ -220,6 +262,7 @@ def write_picture(picture: Image.Image, path: Path) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path``, whose file replaces ``path`` if the block ends without an error."""
     beside = path.with_name(f"{path.name}.new")
     try:
         yield beside

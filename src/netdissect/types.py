@@ -12,7 +12,7 @@ from typing import Any
 #: The order in which categories are displayed. Others follow it by name: to display one elsewhere, add it here.
 CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
-#: Called with the name of the work, the amount done, and the total.
+#: Called with the name of a step, the amount done, and the total.
 OnProgress = Callable[[str, int, int], None]
 
 #: The label number of pixels without a concept.
@@ -21,7 +21,7 @@ UNLABELLED = 0
 
 @dataclass(frozen=True)
 class Concept:
-    """Something a person can name and point at in pixels.
+    """A thing or property that a person can name, and mark in the pixels of an image.
 
     ``number`` is its number in label maps (from 1; 0 is unlabelled), ``category`` its primary category.
     """
@@ -56,14 +56,14 @@ class Concept:
 
 
 class NetdissectError(Exception):
-    """The base of every error that the package raises on purpose; its text is one line for people."""
+    """The base of all errors that the package raises on purpose, with a text of one line."""
 
 
 class BadSampleError(NetdissectError):
-    """One image or label map cannot be read. A run may skip it and go on."""
+    """An image or label map cannot be read. A run may skip it and go on."""
 
 
-def no_progress(doing: str, done: int, total: int) -> None:
+def no_progress(step: str, done: int, total: int) -> None:
     """Report nothing; an ``OnProgress``."""
 
 
@@ -78,7 +78,11 @@ def one_line(error: BaseException, limit: int = 300) -> str:
 
 
 def plain_text(name: str) -> str:
-    """Return ``name`` as text that can be written: names of files may hold bytes that are not text."""
+    """Return ``name`` as text that can be written: names of files may hold bytes that are not text.
+
+    >>> plain_text("photo \\udcff")
+    'photo \\\\udcff'
+    """
     return name.encode("utf-8", "backslashreplace").decode()
 
 

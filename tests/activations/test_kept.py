@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from netdissect import Concept, KeptActivations, NetdissectError, dissect
-from netdissect.concepts.base import Labels
+from netdissect.engine.field import Field
 from netdissect.engine.tally import Concepts
+from netdissect.labels import Labels
 from netdissect.measure import count
+from netdissect.storage import read_npz, write_npz
 from tests import reference
 from tests.planted import PLAIN, MemoryDataset, Recall
 
@@ -47,9 +49,9 @@ def test_kept_activations_give_smaller_quantiles_without_the_network(kept, data,
     for quantile in (0.05, 0.02, 0.001):
         expected = dissect(Recall(maps), "maps", data, **(OPTIONS | {"quantile": quantile}))["maps"]
         found = count(kept, Concepts(kept.concepts, kept.label_shape), quantile=quantile)["maps"]
-        assert torch.equal(found.thresholds, torch.from_numpy(expected.thresholds))
-        assert torch.equal(found.tally.intersection, torch.from_numpy(expected.intersection))
-        assert torch.equal(found.tally.unit_area, torch.from_numpy(expected.unit_area))
+        assert torch.equal(found.thresholds, torch.from_numpy(expected.activations.thresholds))
+        assert torch.equal(found.tally.intersection, torch.from_numpy(expected.counts.intersection))
+        assert torch.equal(found.tally.unit_area, torch.from_numpy(expected.counts.unit_area))
     with pytest.raises(NetdissectError, match=r"quantiles of up to 0\.05; 0\.1 needs a new run"):
         kept.thresholds("maps", 0.1)
     with pytest.raises(NetdissectError, match="no layer 'none'"):
@@ -93,4 +95,22 @@ def test_damaged_activations_are_refused(run, tmp_path):
         file.write_bytes(file.read_bytes()[:-5])
         with pytest.raises(NetdissectError, match=r"damaged|cannot be read"):
             KeptActivations(folder)
-    assert json.loads((run / "run.json").read_text())["format_version"] == 5
+    assert json.loads((run / "run.json").read_text())["format_version"] == 6
+
+
+@pytest.mark.parametrize(
+    ("plan", "align"),
+    [
+        ({"settings": {"align": "stretch"}}, "stretch"),
+        ({"options": {"align": "stretch"}}, "stretch"),
+        ({}, "receptive"),
+    ],
+)
+def test_the_alignment_is_that_of_the_run_in_plans_of_all_formats(run, tmp_path, plan, align):
+    folder = shutil.copytree(run / "activations", tmp_path / "activations")
+    description, arrays = read_npz(folder / "state.npz")
+    description["layers"][0]["field"] = Field((1.0,), (1.0,), (3.0, 3.0), (1.0, 1.0)).to_plain()
+    write_npz(folder / "state.npz", description | {"plan": plan}, arrays)
+    kept = KeptActivations(folder)
+    assert kept.alignment("maps") == kept.alignment("maps", align)
+    assert kept.alignment("maps", "stretch") != kept.alignment("maps", "receptive")

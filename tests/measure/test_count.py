@@ -1,13 +1,13 @@
-"""Counting kept activations: what is noted meanwhile, and the steps that are reported."""
+"""Counting kept activations: tallies that are noted meanwhile, and the steps that are reported."""
 
 import numpy as np
 import pytest
 import torch
 
 from netdissect import Concept
-from netdissect.concepts.base import Labels
 from netdissect.engine.tally import Concepts
 from netdissect.inference.reader import Reader
+from netdissect.labels import Labels
 from netdissect.measure import count
 from tests.measure.kept import kept_of
 from tests.planted import PLAIN, MemoryDataset, Recall
@@ -30,10 +30,10 @@ def test_tallies_noted_of_another_count_are_not_taken(kept):
     assert torch.equal(found.tally.intersection, count(kept, concepts, quantile=0.02)["maps"].tally.intersection)
 
 
-def test_every_step_is_told_from_its_start_to_its_end(kept):
-    told = []
-    count(kept, Concepts(kept.concepts, kept.label_shape), on_progress=lambda *step: told.append(step))
-    assert told == [
+def test_every_step_is_reported_from_its_start_to_its_end(kept):
+    steps = []
+    count(kept, Concepts(kept.concepts, kept.label_shape), on_progress=lambda *step: steps.append(step))
+    assert steps == [
         *(("thresholds", done, 1) for done in (0, 1)),
         *(("concepts", done, 42) for done in (0, 32, 42)),
         *(("top images", done, 1) for done in (0, 1)),

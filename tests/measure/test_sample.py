@@ -1,4 +1,4 @@
-"""Of a sample of the images, the same for every network, all maximal responses are kept."""
+"""The sample of images whose maximal responses are kept: the same images for every network."""
 
 import cProfile
 import hashlib
@@ -11,7 +11,8 @@ from netdissect import Concept, Result, Scenes, dissect
 from netdissect.concepts.base import Subset
 from netdissect.inference.reader import Reader
 from netdissect.labels import Labels
-from netdissect.measure import sample
+from netdissect.measure.sample import sampled_images
+from netdissect.settings import Settings
 from netdissect.types import BadSampleError
 from tests.measure.kept import kept_of
 from tests.planted import PLAIN, MemoryDataset, Recall
@@ -75,12 +76,13 @@ def test_runs_of_a_limit_share_images_with_the_whole():
             return f"photo \udcff {index}"  # a byte that is no text
 
     data = Named(range(3000), [Concept(1, "one", "object")], (9, 9))
-    whole = sample.sampled_images(data)
-    assert len(whole) == sample.SAMPLE_SIZE
+    size = Settings().sample_size
+    whole = sampled_images(data, size)
+    assert len(whole) == size
     part = Subset(data, range(0, 3000, 10))
-    assert sample.sampled_images(part) == frozenset(range(300))  # all, where they are few
+    assert sampled_images(part, size) == frozenset(range(300))  # all, where they are few
     half = Subset(data, range(0, 3000, 2))
-    chosen = {2 * index for index in sample.sampled_images(half, 1000)}
+    chosen = {2 * index for index in sampled_images(half, 1000)}
     fewer, more = sorted([chosen, {index for index in whole if index % 2 == 0}], key=len)
     assert len(fewer) >= 900 and fewer <= more
 

@@ -1,4 +1,4 @@
-"""Activations kept on disk: written once, in one pass over the images, and read as often as one likes."""
+"""Activations kept on disk: written in one pass over the images, and read as often as needed."""
 
 from netdissect.activations.kept import KeptActivations
 from netdissect.activations.writer import ActivationWriter, kept_plan

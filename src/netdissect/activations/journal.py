@@ -1,7 +1,7 @@
-"""A folder of files that only grow, and a state that tells how much of them is finished.
+"""A folder of files that only grow, and a state that records how much of each file is finished.
 
-What is appended counts once the state says so, and the state is replaced in one step. So whatever happens to the
-process, the folder is as it was at the last ``commit``. Should the machine itself fail, checksums tell.
+Appended data count once the state says so, and the state is replaced in one step. So if the process is killed, the
+folder is as it was at the last ``commit``. Checksums show damage done by a failure of the machine.
 """
 
 import zlib
@@ -15,6 +15,7 @@ import numpy as np
 from netdissect.storage import not_writable, read_npz, write_npz
 from netdissect.types import NetdissectError
 
+#: The file of the state.
 STATE = "state.npz"
 
 #: Bytes read at a time for a checksum.
@@ -23,7 +24,7 @@ _CHUNK = 2**22
 
 @dataclass(frozen=True)
 class State:
-    """What a commit has said: plain data, arrays, and the length and CRC-32 of each file."""
+    """The contents of a commit: plain data, arrays, and the length and CRC-32 of each file."""
 
     description: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray]
@@ -31,9 +32,18 @@ class State:
 
 
 class Journal:
-    """A folder to append to, created where there is none, and otherwise cut back to its last commit.
+    """A folder to append to. It is created if there is none, and else cut back to its last commit.
 
-    Raises ``NetdissectError`` if it is damaged, or if it cannot be written to: a full disk, say.
+    Raises ``NetdissectError`` if the folder is damaged, or if it cannot be written, for example to a full disk.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     journal = Journal(Path(folder))
+    ...     journal.append("numbers", np.arange(3, dtype=np.uint8))
+    ...     journal.commit({"end": 3}, {})
+    ...     journal.append("numbers", np.arange(5, dtype=np.uint8))
+    ...     Journal(Path(folder)).state.files["numbers"][0], (Path(folder) / "numbers").read_bytes().hex()
+    (3, '000102')
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,10 +63,10 @@ class Journal:
             raise self._failure(error) from error
 
     def append(self, name: str, array: np.ndarray) -> None:
-        """Adds an array's bytes to a file."""
+        """Append an array's bytes to a file."""
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         try:
-            # A file that no commit speaks of begins anew. None stays open: there may be many.
+            # A file in no commit begins anew. Files are not kept open: there may be many.
             with (self.folder / name).open("ab" if name in self._finished else "wb") as file:
                 file.write(data)
         except OSError as error:
@@ -65,25 +75,26 @@ class Journal:
         self._finished[name] = (length + len(data), zlib.crc32(data, checksum))
 
     def commit(self, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Makes all that was appended count, with these facts about it."""
+        """Make all appended data count, with plain data and arrays that describe them."""
         try:
             write_npz(self.folder / STATE, {**description, "files": self._finished}, arrays)
         except OSError as error:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> NetdissectError:
+        """Return the error for a folder that cannot be written."""
         return not_writable(self.folder, error)
 
 
 def read_state(folder: Path) -> State:
-    """What the last commit said. Raises ``NetdissectError`` where there is none, or where it cannot be read."""
+    """Read the last commit. Raises ``NetdissectError`` if there is none, or if it cannot be read."""
     description, arrays = read_npz(folder / STATE)
     files = description.pop("files", {})
     return State(description, arrays, {name: (length, checksum) for name, (length, checksum) in files.items()})
 
 
 def check_files(folder: Path, files: Mapping[str, tuple[int, int]]) -> None:
-    """Raises ``NetdissectError`` if a file's finished part is missing or was altered."""
+    """Raise ``NetdissectError`` if a file's finished part is missing or was changed."""
     for name, (length, checksum) in files.items():
         found, left = 0, length
         with (folder / name).open("rb") as file:

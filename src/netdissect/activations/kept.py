@@ -1,4 +1,4 @@
-"""Reading kept activations: thresholds, maps, rows and labels, without the network that made them."""
+"""Reading kept activations: thresholds, maps, rows and labels, without the network."""
 
 import math
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ from netdissect.engine.threshold import UnitValues, select_thresholds, threshold
 from netdissect.labels import Labels
 from netdissect.types import NetdissectError, one_line
 
-#: Values read at a time while looking for thresholds.
+#: Values that are read together to find thresholds.
 _VALUES_AT_A_TIME = 2**20
 
 #: Images whose rows are read together.
@@ -46,12 +46,16 @@ _IMAGES_AT_A_TIME = 16
 class KeptActivations:
     """A folder of kept activations.
 
-    Images are numbered in the order in which they were kept; ``images`` tells their indices in the dataset. Kept are,
-    of each map, the values that exceed what was then known of the threshold, and the eight around each; the maps of
-    each unit's top images are kept whole. So all is there that masks need for any quantile up to the one kept for.
+    Images are numbered in the order in which they were kept; ``images`` holds their indices in the dataset. The folder
+    keeps the values of each map that exceeded the bound of the threshold at the time, and the eight values around each.
+    It keeps the maps of each unit's top images whole. So masks can be computed for any quantile up to ``quantile``.
 
-    Raises ``NetdissectError`` if the folder holds none, or if a file is damaged; ``check=False`` leaves out the latter,
-    which reads all of them.
+    Raises ``NetdissectError`` if the folder holds no complete activations, or if a file is damaged. ``check=False``
+    skips the latter check, which reads all files.
+
+    >>> KeptActivations("none")
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: none/state.npz: cannot be read: ...
     """
 
     def __init__(self, folder: str | Path, *, check: bool = True) -> None:
@@ -97,25 +101,25 @@ class KeptActivations:
         return f"<KeptActivations {self.folder}: {len(self)} images, {', '.join(self.layers)}>"
 
     def labels(self, image: int) -> Labels:
-        """The labels of an image."""
+        """Return the labels of an image."""
         self._check_images(image, image + 1)
         (begin,), (end,) = _span(self._label_ends, image, image + 1)
         packed = _read(self.folder / LABELS, np.dtype(np.uint8), begin, end)
         return unpack_labels(packed.tobytes(), label_type(self.concepts), self.label_shape)
 
     def rows(self, layer: str, begin: int, end: int) -> KeptRows:
-        """What is kept of the maps of the images from ``begin`` up to, not with, ``end``.
+        """Return the kept rows of the maps of images ``begin`` to ``end`` - 1.
 
-        Values that were not kept read as the unit's ``bound``, which none of them exceeds.
+        Values that were not kept are the unit's bound, which they do not exceed.
         """
         counts, index, needed, kept = self._read_rows(layer, begin, end)
         height, bound = self.layers[layer].height, self.statistics(layer).bound.numpy()
         values = np.repeat(bound[index // height], needed.shape[1]).reshape(needed.shape)
-        values.ravel()[np.flatnonzero(needed)] = kept  # several times faster than by the flags
+        values.ravel()[np.flatnonzero(needed)] = kept  # several times faster than indexing by ``needed``
         return KeptRows(height, *map(torch.from_numpy, (counts, index, needed, values)))
 
     def map(self, layer: str, unit: int, image: int) -> Float32[np.ndarray, "h w"]:
-        """A map; values that were not kept read as in ``rows``."""
+        """Return a unit's map on an image; values that were not kept are the unit's bound."""
         shape = self.layers[self._known(layer)]
         if not 0 <= unit < shape.units:
             raise NetdissectError(f"{self.folder}: layer {layer} has units 0 to {shape.units - 1}, not {unit}")
@@ -128,9 +132,9 @@ class KeptActivations:
     def mask(
         self, layer: str, unit: int, image: int, level: float | np.floating, align: str | None = None
     ) -> Bool[np.ndarray, "sh sw"]:
-        """Where the map, upsampled to the label maps, is greater than ``level``, which is the unit's bound or higher.
+        """Return the mask of a unit on an image: the pixels of the upsampled map that are greater than ``level``.
 
-        Raises ``NetdissectError`` if it is lower: values that would count were not kept.
+        Raises ``NetdissectError`` if ``level`` is below the unit's bound, since values below the bound were not kept.
         """
         map_, bound = torch.from_numpy(self.map(layer, unit, image)), float(self.statistics(layer).bound[unit])
         if not level >= bound:
@@ -139,16 +143,16 @@ class KeptActivations:
         return unit_masks(map_[None], levels, self.label_shape, self.alignment(layer, align))[0].numpy()
 
     def alignment(self, layer: str, align: str | None = None) -> Alignment:
-        """How the layer's maps lie on label maps, as in the run, or as ``align`` says.
+        """Return the alignment of the layer's maps on label maps: ``align``, or by default that of the run.
 
-        One without a receptive field is stretched in any case.
+        A layer without receptive fields is always stretched.
         """
-        settings = self.plan.get("settings") or self.plan.get("options", {})  # the name in folders of before
+        settings = self.plan.get("settings") or self.plan.get("options") or {}  # "options" until format 5 of runs
         align = align or settings.get("align", "receptive")
         return alignment_of(align, self.fields[self._known(layer)], self.image_size)
 
     def top_maps(self, layer: str) -> Float32[np.ndarray, "u t h w"]:
-        """The maps of each unit's top images, best first; zeros where a unit has fewer."""
+        """Return the maps of each unit's top images, best first; zeros if a unit has fewer."""
         top, shape = self.statistics(layer).top.image.numpy(), self.layers[layer]
         maps = np.zeros((*top.shape, shape.height, shape.width), dtype=np.float32)
         unit, rank = np.nonzero(top >= 0)
@@ -161,29 +165,32 @@ class KeptActivations:
             rank_of = np.full((end - begin, shape.units), -1)
             rank_of[image[here] - begin, unit[here]] = rank[here]
             rows = self.rows(layer, begin, end)
-            of_unit, row = rows.unit.numpy(), rows.row.numpy()
-            of_rank = rank_of[rows.image.numpy(), of_unit]
-            shown = np.flatnonzero(of_rank >= 0)
-            maps[of_unit[shown], of_rank[shown], row[shown]] = rows.values.numpy()[shown]
+            row_unit, row = rows.unit.numpy(), rows.row.numpy()
+            row_rank = rank_of[rows.image.numpy(), row_unit]
+            shown = np.flatnonzero(row_rank >= 0)
+            maps[row_unit[shown], row_rank[shown], row[shown]] = rows.values.numpy()[shown]
         return maps
 
     @property
     def sample(self) -> Int64[np.ndarray, " s"]:
-        """The images of which all maximal responses are kept, by their indices in the dataset, ascending."""
+        """The indices, in the dataset, of the images whose maximal responses are kept, ascending."""
         return np.sort(self._sample)
 
     def peaks(self, layer: str) -> Float32[np.ndarray, "s u"]:
-        """Each unit's maximal response to each image of ``sample``."""
+        """Return each unit's maximal response to each image of ``sample``."""
         units = self.layers[self._known(layer)].units
         peaks = np.fromfile(self._file(layer, "peaks"), dtype=VALUE).reshape(-1, units)
         return peaks[self._sample.argsort()].astype(np.float32, copy=False)
 
     def statistics(self, layer: str) -> LayerStatistics:
-        """The layer's histogram, top images and bound: the level up to which values need not have been kept."""
+        """Return the layer's histogram, top images and bound: values up to the bound need not have been kept."""
         return self._statistics[self._known(layer)]
 
     def thresholds(self, layer: str, quantile: float | None = None) -> Float32[np.ndarray, " u"]:
-        """Exact thresholds, for the quantile kept for or a smaller one (see ``engine.threshold``)."""
+        """Return exact thresholds for the run's quantile or a smaller one (see ``engine.threshold``).
+
+        Raises ``NetdissectError`` for a larger quantile.
+        """
         quantile = self.quantile if quantile is None else quantile
         if not 0 < quantile <= self.quantile:
             raise NetdissectError(
@@ -191,23 +198,27 @@ class KeptActivations:
             )
         statistics, shape = self.statistics(layer), self.layers[layer]
         rank = threshold_rank(quantile, len(self) * shape.height * shape.width)
-        # Fewer values may be sought than while they were kept, and so the bound be higher.
+        # The rank may be smaller than while values were kept, and so the bound higher.
         bound = torch.maximum(statistics.bound, statistics.histogram.lower_bound(rank))
         at_most = statistics.histogram.count_from(bound)
         return select_thresholds(lambda: self._unit_values(layer), rank, bound.numpy(), at_most.numpy())
 
     def _unit_values(self, layer: str) -> Iterator[UnitValues]:
-        """All values kept of a layer, some at a time, each with its unit."""
+        """Yield all values kept for a layer, some at a time, each with its unit."""
         ends, begin = self._ends[layer][:, 1], 0
         while begin < len(self):
             so_far = ends[begin - 1] if begin else 0
             end = max(begin + 1, int(np.searchsorted(ends, so_far + _VALUES_AT_A_TIME, side="right")))
-            _, places, needed, values = self._read_rows(layer, begin, end)
-            yield np.repeat(places // self.layers[layer].height, count_rows(needed)), values
+            _, index, needed, values = self._read_rows(layer, begin, end)
+            yield np.repeat(index // self.layers[layer].height, count_rows(needed)), values
             begin = end
 
     def _read_rows(self, layer: str, begin: int, end: int) -> tuple[np.ndarray, ...]:
-        """What is kept of some images: rows of each, their places, which of their values, and these, flat."""
+        """Return the rows kept of images ``begin`` to ``end`` - 1.
+
+        These are: the number of rows of each image, the index ``unit * height + row`` of each row, the flags of its
+        kept values, and the kept values, flat.
+        """
         self._check_images(begin, end)
         ends, width = self._ends[self._known(layer)], self.layers[layer].width
         (row, value), (row_end, value_end) = _span(ends, begin, end)
@@ -221,28 +232,32 @@ class KeptActivations:
         )
 
     def _check_images(self, begin: int, end: int) -> None:
+        """Raise ``NetdissectError`` unless images ``begin`` to ``end`` - 1 are kept."""
         if not 0 <= begin < end <= len(self):
             raise NetdissectError(f"{self.folder}: has images 0 to {len(self) - 1}, not {begin} to {end - 1}")
 
     def _file(self, layer: str, kind: str) -> Path:
+        """Return the path of a layer's file."""
         return self.folder / layer_file(list(self.layers).index(layer), kind)
 
     def _known(self, layer: str) -> str:
+        """Return the name of a layer that is kept. Raises ``NetdissectError`` for another name."""
         if layer not in self.layers:
             raise NetdissectError(f"{self.folder}: holds no layer {layer!r}: it has {', '.join(self.layers)}")
         return layer
 
 
 def _read(path: Path, dtype: np.dtype, begin: int, end: int) -> np.ndarray:
-    """Some of a file's numbers. Not mapped into memory: there these files would crowd out all else."""
+    """Read numbers ``begin`` to ``end`` - 1 of a file."""
+    # Not mapped into memory, where such files would crowd out everything else.
     return np.fromfile(path, dtype=dtype, count=end - begin, offset=begin * dtype.itemsize)
 
 
 def _ends(path: Path, kinds: int) -> Int64[np.ndarray, "n kinds"]:
-    """Where each image's parts of files end, from a file of how much of each kind an image has."""
+    """Return the ends of each image's parts in other files, from a file of their lengths."""
     return np.fromfile(path, dtype=COUNT).reshape(-1, kinds).astype(np.int64).cumsum(axis=0)
 
 
 def _span(ends: Int64[np.ndarray, "n kinds"], begin: int, end: int) -> tuple[list[int], list[int]]:
-    """Where the parts of the images from ``begin`` up to, not with, ``end`` begin and end."""
+    """Return the begins and the ends of the parts of images ``begin`` to ``end`` - 1."""
     return ends[begin - 1].tolist() if begin else [0] * ends.shape[1], ends[end - 1].tolist()

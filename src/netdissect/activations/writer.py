@@ -1,4 +1,4 @@
-"""Writing kept activations, image by image, so that a stop at any moment loses little."""
+"""Writing kept activations image by image, so that a kill loses little work."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -40,10 +40,10 @@ from netdissect.types import NetdissectError
 
 
 class ActivationWriter:
-    """Appends to a folder of kept activations, or goes on with one.
+    """A writer of kept activations, which begins a folder or goes on with it from the last ``commit``.
 
-    ``settings`` are complete, ``plan`` is the plain plan of the run. ``end`` counts the images that are read or left
-    out. All that was finished before is as it was at the last ``commit``.
+    ``settings`` are complete, ``plan`` is the run's plan as plain data. ``end`` counts the images that are read or left
+    out so far; ``skipped`` maps the index of each image left out to the reason.
     """
 
     def __init__(
@@ -80,16 +80,16 @@ class ActivationWriter:
         self._shapes = {view.name: LayerShape(*view.map_shape) for view in views}
 
     def statistics(self, device: torch.device) -> dict[str, LayerStatistics]:
-        """What was statistics of each layer until the last commit; of none if there was none."""
+        """Return the statistics of each layer at the last commit; an empty dict before the first one."""
         state = self._journal.state
         if state is None:
             return {}
         return {layer: statistics_from_arrays(index, state.arrays, device) for index, layer in enumerate(self.layers)}
 
     def append_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:
-        """Adds images, by their indices in the dataset; a thread writes them.
+        """Append images, given their indices in the dataset, and their labels. A thread writes them.
 
-        Raises ``NetdissectError`` if what was added before cannot be written.
+        Raises ``NetdissectError`` if earlier images cannot be written.
         """
         self._write(self._write_images, list(indices), list(labels))
 
@@ -99,14 +99,14 @@ class ActivationWriter:
         sampled: Sequence[int],
         peaks: Mapping[str, Tensor],
     ) -> None:
-        """Adds what is kept of the next of the images, by layer; all images have theirs before a ``commit``.
+        """Append the kept rows of the next images, by layer. A ``commit`` needs the rows of all appended images.
 
-        ``sampled`` are those of the images, by their indices in the dataset, whose ``peaks`` (images, units) are kept.
+        ``sampled`` are the indices, in the dataset, of the images whose ``peaks`` (images, units) are kept.
         """
         self._write(self._write_rows, dict(rows), list(sampled), dict(peaks))
 
     def _write_images(self, indices: Sequence[int], labels: Sequence[Labels]) -> None:
-        packed = [pack_labels(of_image, self._label_type) for of_image in labels]
+        packed = [pack_labels(image_labels, self._label_type) for image_labels in labels]
         self._journal.append(IMAGES, np.array(indices, dtype=INDEX))
         self._journal.append(LABEL_SIZES, np.array([len(data) for data in packed], dtype=COUNT))
         self._journal.append(LABELS, np.frombuffer(b"".join(packed), dtype=np.uint8))
@@ -118,19 +118,20 @@ class ActivationWriter:
             for kind, array in rows_to_arrays(rows[layer]).items():
                 self._journal.append(layer_file(index, kind), array)
 
-    def _write(self, write: Callable[..., None], *what: object) -> None:
+    def _write(self, write: Callable[..., None], *arguments: object) -> None:
+        """Let the thread write, once at most one write is left to do."""
         self._wait(waiting=1)
-        self._writing.append(self._thread.submit(write, *what))
+        self._writing.append(self._thread.submit(write, *arguments))
 
     def _wait(self, waiting: int = 0) -> None:
-        """Until so many writes at most are left to do. Raises what a write raised."""
+        """Wait until at most ``waiting`` writes are left to do, and raise the error of a write that failed."""
         while len(self._writing) > waiting:
             self._writing.popleft().result()
 
     def commit(
         self, end: int, statistics: Mapping[str, LayerStatistics], skipped: Mapping[int, str], complete: bool = False
     ) -> None:
-        """Makes what was appended count: of the images to read, the first ``end`` are done."""
+        """Make all appended images count: the first ``end`` images in the reading order are done."""
         self._wait()
         arrays: dict[str, np.ndarray] = {}
         for index, layer in enumerate(self.layers):
@@ -151,7 +152,11 @@ class ActivationWriter:
 
 
 def kept_plan(folder: str | Path) -> dict[str, Any] | None:
-    """The plan of the run whose activations the folder holds, finished or not; None if it holds none."""
+    """Return the plan of the run whose activations the folder holds, finished or not; None if it holds none.
+
+    >>> kept_plan("none") is None
+    True
+    """
     if not (Path(folder) / STATE).is_file():
         return None
     return dict(read_state(Path(folder)).description.get("plan", {}))

@@ -1,7 +1,7 @@
 """From a network and a dataset to thresholds, tallies and top images, in one pass over the images.
 
-``collect`` runs the network and keeps of its activations what the rest needs; ``count`` does the rest, as often as one
-likes, without the network. ``fit_bases`` is for bases that follow from the activations.
+``collect`` runs the network and keeps the activations that may be needed. ``count`` computes the rest from these, as
+often as needed, without the network. ``fit_bases`` fits bases that follow from the activations.
 """
 
 from netdissect.measure.collect import collect

@@ -1,8 +1,8 @@
-"""The one pass of the network over the images, which keeps what exact thresholds and masks may need.
+"""The pass of the network over the images, which keeps the activations that exact thresholds and masks may need.
 
-A threshold is known for certain only at the end, but a lower bound is known soon: once so many values as the
-threshold's rank asks for reach a level, the threshold is that level or greater. Values up to the bound are let go, so
-that a few percent of the maps are kept.
+A threshold is known for certain only at the end, but a lower bound is known soon: once as many values as the
+threshold's rank reach a level, the threshold is this level or greater. Values up to the bound are not kept, so that a
+few percent of the maps are.
 """
 
 import time
@@ -40,8 +40,8 @@ def collect(
 ) -> None:
     """Run the network over the images of ``reader`` that ``writer`` lacks, and keep activations of ``views``.
 
-    The network is put back as it was. Raises ``NetdissectError`` for a layer whose output is not laid out as it says,
-    that is not finite, or that is called twice in a pass where it was called once; ``BadSampleError`` for an image that
+    The network is restored at the end. Raises ``NetdissectError`` for a layer whose output has another layout than
+    before or is not finite, and for a layer called once before and twice now; ``BadSampleError`` for an image that
     cannot be read.
     """
     total = len(reader.order)
@@ -71,9 +71,9 @@ def collect(
 
 @dataclass
 class _HeldBatch:
-    """Images by their indices, and per view their maps with extremes, or the rows of them that are kept.
+    """Indices of images; per view their maps with extremes, or the rows of the maps that are kept.
 
-    ``sampled`` are the positions in the batch of the images whose ``peaks`` are kept.
+    ``sampled`` are the positions, in the batch, of the images whose ``peaks`` are kept.
     """
 
     images: Int64[Tensor, " n"]
@@ -84,10 +84,10 @@ class _HeldBatch:
 
 
 class _Holder:
-    """Holds batches until the bounds are high, and writes the rows that may be needed of them.
+    """Holds batches until the bounds are high, and writes the rows of their maps that may be needed.
 
-    A bound rises fastest at first. So the first maps are held, up to ``room`` bytes or until the first commit: fewer of
-    their values then exceed it.
+    A bound rises fastest at first. So the first maps are held, up to ``room`` bytes or until the first commit, when
+    fewer of their values exceed it.
     """
 
     def __init__(self, statistics: dict[str, LayerStatistics], writer: ActivationWriter, room: int) -> None:
@@ -102,12 +102,14 @@ class _Holder:
         return self._held[-1]
 
     def begin(self, batch: _HeldBatch) -> None:
+        """Begin a batch."""
         self._held.append(batch)
 
     def hold(self, name: str, maps: Float[Tensor, "n u h w"], extremes: Extremes, *, own: bool) -> None:
-        """Hold the maps of a view while there is room, else the rows of them that may be needed.
+        """Hold the maps of a view while there is room, else the rows that may be needed.
 
-        Maps that are not the view's ``own`` are the layer's output, which the next module may change in place.
+        Maps that are not the view's ``own`` are the layer's output. They are copied, since the next module may change
+        them in place.
         """
         self._room -= maps.nbytes
         if self._room >= 0:
@@ -116,7 +118,7 @@ class _Holder:
             self.current.rows[name] = self.statistics[name].needed(self.current.images, maps, extremes)
 
     def write(self, *, all_held: bool) -> None:
-        """Write the batches held, once there is no room for more, or ``all_held``."""
+        """Write all held batches if there is no room for more, or if ``all_held``."""
         if self._room > 0 and not all_held:
             return
         self._room = 0
@@ -131,7 +133,7 @@ class _Holder:
 
 
 class _Gatherer:
-    """Takes what layers return on batches: checks the maps of each view, and gathers their statistics."""
+    """Takes the outputs of layers on batches: checks the maps of each view, and updates their statistics."""
 
     def __init__(
         self,
@@ -156,7 +158,7 @@ class _Gatherer:
         self.holder.begin(_HeldBatch(self._indices(batch.indices), self._indices(sampled)))
 
     def take(self, layer: str, output: Any) -> None:
-        """Take what a layer returns on the batch."""
+        """Take the output of a layer on the batch."""
         views, batch = self.views[layer], self.holder.current
         layer_maps = maps_of(views[0].layer, output, len(batch.images), self.device)
         for view in views:
@@ -170,6 +172,7 @@ class _Gatherer:
             self.holder.hold(view.name, maps, extremes, own=maps is not layer_maps)
 
     def _statistics(self, view: BasisView) -> LayerStatistics:
+        """Return the statistics of a view, empty at first."""
         statistics = self.holder.statistics
         if view.name not in statistics:
             top_images = min(self.settings.top_images, len(self.reader.order))
@@ -177,11 +180,14 @@ class _Gatherer:
         return statistics[view.name]
 
     def _rank(self, view: BasisView) -> int:
+        """Return the rank of thresholds among all activations of a unit."""
         _, height, width = view.map_shape
         return threshold_rank(self.settings.quantile, len(self.reader.order) * height * width)
 
     def _image_name(self, position: int) -> str:
+        """Return the name of an image, given its position in the batch."""
         return self.reader.data.image_name(int(self.holder.current.images[position]))
 
     def _indices(self, indices: Sequence[int]) -> Int64[Tensor, " n"]:
+        """Return the indices as a tensor on the counting device."""
         return torch.tensor(indices, dtype=torch.int64, device=self.device)

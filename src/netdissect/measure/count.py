@@ -1,10 +1,8 @@
 """From kept activations to exact thresholds and tallies, without the network."""
 
-import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,27 +14,21 @@ from netdissect.engine.histogram import Histogram
 from netdissect.engine.tally import Concepts, ImageConcepts, Overlap, Tally, count_overlap
 from netdissect.engine.threads import all_cores, one_thread_per_operation
 from netdissect.engine.top import TopImages
+from netdissect.measure.noted_tallies import TALLIES, NotedTallies
 from netdissect.parallel import in_order
 from netdissect.settings import CHUNK_SECONDS
-from netdissect.storage import read_npz, write_npz
-from netdissect.types import NetdissectError, OnProgress, no_progress, one_line
+from netdissect.types import OnProgress, no_progress
 
-#: Images that are counted together, and the most label pixels these may have.
+#: The images that are counted together, and the most label pixels that these may have.
 _IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME = 32, 2**22
 
-#: Layers whose thresholds or top maps are read together: they take memory.
+#: The layers whose thresholds or top maps are read together: they take memory.
 _LAYERS_AT_A_TIME = 2
-
-#: Noting tallies takes at most about one part in so many of the time.
-_PAUSE = 10
-
-#: The tallies of the images counted so far, in the folder of the activations.
-TALLIES = "tallies.npz"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was found of one layer; ``peaks`` are of the images of the sample (see ``measure.sample``)."""
+    """The measurement of one layer; ``peaks`` are maximal responses to the images of the sample."""
 
     thresholds: Float[Tensor, " u"]
     tally: Tally
@@ -58,23 +50,118 @@ def count(
     workers: int | None = None,
     on_progress: OnProgress = no_progress,
 ) -> dict[str, Measurement]:
-    """Thresholds and tallies of every layer of ``kept``, for the quantile kept for or a smaller one.
+    """Return thresholds, tallies and top images of every layer of ``kept``.
 
-    Maps lie on label maps as in the run, or as ``align`` says, ``receptive`` or ``stretch``.
-    With ``resume``, what is counted is noted beside the activations, and what was noted of the same count is not
-    counted again. ``workers`` threads count, by default as many as torch uses, at most 8. Raises ``NetdissectError`` if
-    the quantile is larger.
+    Args:
+        kept: the activations that a run kept.
+        concepts: the concepts to count.
+        quantile: the run's quantile, which is the default, or a smaller one.
+        align: how maps lie on label maps, ``receptive`` or ``stretch``; by default as in the run.
+        device: the device that counts, by default the CPU.
+        resume: note tallies beside the activations, and go on with noted tallies of the same count.
+        chunk_seconds: seconds between notes.
+        workers: threads that count, by default as many as torch uses, at most 8.
+        on_progress: called at the beginning and after each part of a step.
+
+    Raises ``NetdissectError`` if the quantile is larger than the run's.
     """
     device = torch.device("cpu") if device is None or device.type == "mps" else device
     workers = all_cores() if workers is None else workers
+    thresholds = _thresholds(kept, quantile, device, workers, on_progress)
+    counting = _Counting(kept, concepts, thresholds, align, device)
+    notes = NotedTallies(kept.folder / TALLIES, counting.describe(), chunk_seconds) if resume else None
+    tallies = _tallies(counting, notes, workers, on_progress)
+    return _measurements(kept, thresholds, tallies, workers, on_progress)
+
+
+@dataclass(frozen=True, eq=False)
+class _Counting:
+    """Kept activations, and all that tallies follow from besides."""
+
+    kept: KeptActivations
+    concepts: Concepts
+    thresholds: Mapping[str, Tensor]
+    align: str | None
+    device: torch.device
+
+    @property
+    def images_at_a_time(self) -> int:
+        """The number of images that are counted together."""
+        height, width = self.concepts.label_shape
+        return max(1, min(_IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME // (height * width)))
+
+    def describe(self) -> dict[str, Any]:
+        """Return as plain data all that tallies follow from besides the activations."""
+        return {
+            "concepts": [concept.number for concept in self.concepts.concepts],
+            "thresholds": {
+                layer: zlib.crc32(thresholds.cpu().numpy().tobytes()) for layer, thresholds in self.thresholds.items()
+            },
+            "align": self.align,
+        }
+
+    def empty(self) -> dict[str, Tally]:
+        """Return the tally of no images for each layer."""
+        return {
+            layer: Tally.empty(shape.units, self.concepts, self.device) for layer, shape in self.kept.layers.items()
+        }
+
+    def count_from(self, begin: int) -> tuple[ImageConcepts, dict[str, Overlap]]:
+        """Return the concepts of the images from ``begin`` on that are counted together, and each layer's overlap."""
+        end = min(begin + self.images_at_a_time, len(self.kept))
+        shown = self.concepts.image_concepts([self.kept.labels(image) for image in range(begin, end)], self.device)
+        overlaps = {}
+        for layer in self.kept.layers:
+            rows = self.kept.rows(layer, begin, end).to(self.device)
+            alignment = self.kept.alignment(layer, self.align)
+            overlaps[layer] = count_overlap(rows, self.thresholds[layer], shown, self.concepts.label_shape, alignment)
+        return shown, overlaps
+
+
+def _thresholds(
+    kept: KeptActivations, quantile: float | None, device: torch.device, workers: int, on_progress: OnProgress
+) -> dict[str, Tensor]:
+    """Return the thresholds of each layer."""
+    found: dict[str, Tensor] = {}
     few = min(workers, _LAYERS_AT_A_TIME)
-    thresholds: dict[str, Tensor] = {}
     on_progress("thresholds", 0, len(kept.layers))
-    for layer, of_layer in in_order(lambda layer: kept.thresholds(layer, quantile), kept.layers, few, few):
-        thresholds[layer] = torch.from_numpy(of_layer).to(device)
-        on_progress("thresholds", len(thresholds), len(kept.layers))
-    tallies = _tallies(kept, concepts, thresholds, device, resume, chunk_seconds, align, workers, on_progress)
+    for layer, thresholds in in_order(lambda layer: kept.thresholds(layer, quantile), kept.layers, few, few):
+        found[layer] = torch.from_numpy(thresholds).to(device)
+        on_progress("thresholds", len(found), len(kept.layers))
+    return found
+
+
+def _tallies(
+    counting: _Counting, notes: NotedTallies | None, workers: int, on_progress: OnProgress
+) -> dict[str, Tally]:
+    """Return the tally of each layer, going on with the noted ones if there are any."""
+    tallies, counted = counting.empty(), 0
+    if notes is not None:
+        tallies, counted = notes.read(tallies)
+    images, together = len(counting.kept), counting.images_at_a_time
+    begins = range(counted, images, together)
+    on_progress("concepts", counted, images)
+    with one_thread_per_operation():
+        for begin, (shown, overlaps) in in_order(counting.count_from, begins, workers, workers + 1):
+            for layer, tally in tallies.items():
+                tally.update(shown, overlaps[layer])
+            counted = min(begin + together, images)
+            if notes is not None:
+                notes.note(tallies, counted)
+            on_progress("concepts", counted, images)
+    return tallies
+
+
+def _measurements(
+    kept: KeptActivations,
+    thresholds: Mapping[str, Tensor],
+    tallies: Mapping[str, Tally],
+    workers: int,
+    on_progress: OnProgress,
+) -> dict[str, Measurement]:
+    """Return the measurement of each layer, with the maps of its top images."""
     measured: dict[str, Measurement] = {}
+    few = min(workers, _LAYERS_AT_A_TIME)
     on_progress("top images", 0, len(kept.layers))
     for layer, maps in in_order(kept.top_maps, kept.layers, few, few):
         statistics = kept.statistics(layer)
@@ -88,86 +175,3 @@ def count(
         )
         on_progress("top images", len(measured), len(kept.layers))
     return measured
-
-
-def _tallies(
-    kept: KeptActivations,
-    concepts: Concepts,
-    thresholds: Mapping[str, Tensor],
-    device: torch.device,
-    resume: bool,
-    chunk_seconds: float,
-    align: str | None,
-    workers: int,
-    on_progress: OnProgress,
-) -> dict[str, Tally]:
-    tallies = {layer: Tally.empty(shape.units, concepts, device) for layer, shape in kept.layers.items()}
-    noted, what = kept.folder / TALLIES, _what_is_counted(concepts, thresholds, align)
-    counted = _read_tallies(noted, what, tallies) if resume else 0
-    pixels = concepts.label_shape[0] * concepts.label_shape[1]
-    together = max(1, min(_IMAGES_AT_A_TIME, _PIXELS_AT_A_TIME // pixels))
-
-    def count_some(begin: int) -> tuple[ImageConcepts, dict[str, Overlap]]:
-        end = min(begin + together, len(kept))
-        shown = concepts.image_concepts([kept.labels(image) for image in range(begin, end)], device)
-        overlaps = {}
-        for layer in kept.layers:
-            rows = kept.rows(layer, begin, end).to(device)
-            overlaps[layer] = count_overlap(
-                rows, thresholds[layer], shown, concepts.label_shape, kept.alignment(layer, align)
-            )
-        return shown, overlaps
-
-    due = time.monotonic() + chunk_seconds
-    begins = range(counted, len(kept), together)
-    on_progress("concepts", counted, len(kept))
-    with one_thread_per_operation():
-        for begin, (shown, overlaps) in in_order(count_some, begins, workers, workers + 1):
-            for layer, tally in tallies.items():
-                tally.update(shown, overlaps[layer])
-            counted = min(begin + together, len(kept))
-            if resume and time.monotonic() >= due:
-                begun = time.monotonic()
-                _write_tallies(noted, what, tallies, counted)
-                took = time.monotonic() - begun
-                due = begun + took + max(chunk_seconds, _PAUSE * took)
-            on_progress("concepts", counted, len(kept))
-    return tallies
-
-
-def _what_is_counted(concepts: Concepts, thresholds: Mapping[str, Tensor], align: str | None) -> dict[str, Any]:
-    """As plain data, all that tallies follow from beside the activations."""
-    return {
-        "concepts": [concept.number for concept in concepts.concepts],
-        "thresholds": {layer: zlib.crc32(of_layer.cpu().numpy().tobytes()) for layer, of_layer in thresholds.items()},
-        "align": align,
-    }
-
-
-def _write_tallies(path: Path, what: dict[str, Any], tallies: Mapping[str, Tally], counted: int) -> None:
-    arrays = {
-        f"{place}.{name}": tensor.cpu().numpy()
-        for place, tally in enumerate(tallies.values())
-        for name, tensor in tally.state().items()
-    }
-    try:
-        write_npz(path, {**what, "counted": counted}, arrays)
-    except OSError as error:
-        raise NetdissectError(f"{path}: cannot be written: {one_line(error)}") from error
-
-
-def _read_tallies(path: Path, what: dict[str, Any], tallies: dict[str, Tally]) -> int:
-    """Fills in the tallies noted of this count, if any, and returns of how many images they are."""
-    if not path.is_file():
-        return 0
-    description, arrays = read_npz(path)
-    counted = int(description.pop("counted"))
-    if description != what:
-        return 0
-    for place, (layer, tally) in enumerate(tallies.items()):
-        state = {
-            name: torch.from_numpy(arrays[f"{place}.{name}"]).to(tensor.device)
-            for name, tensor in tally.state().items()
-        }
-        tallies[layer] = Tally.from_state(state)
-    return counted

@@ -1,4 +1,4 @@
-"""A pass of its own before the one that dissects: fits the bases that follow from activations."""
+"""A pass over the images before the one that dissects: it fits the bases that follow from activations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,22 +20,22 @@ def fit_bases(
 ) -> dict[str, Fitted]:
     """Return the arrays that the bases of ``views`` need, by the views' names, from all images of ``reader``.
 
-    The network is run as in ``collect``, which raises the same.
+    Runs the network as ``collect`` does, and raises the same errors.
     """
     total = len(reader.order)
     fitting = _Fitting(runner, views, reader)
-    on_progress("components", 0, total)
+    on_progress("fitting bases", 0, total)
     with runner.capturing(layers_of(views), reader, fitting.take) as run:
         for batch in reader.batches():
             fitting.batch = batch
             run(batch)
-            on_progress("components", batch.end, total)
-    on_progress("components", total, total)
+            on_progress("fitting bases", batch.end, total)
+    on_progress("fitting bases", total, total)
     return {name: vars(fit.compute()) for name, fit in fitting.fits.items()}
 
 
 class _Fitting:
-    """Updates the accumulators of bases with what layers return on ``batch``."""
+    """Updates the accumulators of bases with the outputs of layers on ``batch``."""
 
     batch: Batch
 
@@ -50,7 +50,7 @@ class _Fitting:
             self.fits[view.name] = view.basis.fit(view.layer, self.device)
 
     def take(self, layer: str, output: Any) -> None:
-        """Take what a layer returns."""
+        """Take the output of a layer on the batch."""
         indices = self.batch.indices
         maps = maps_of(self.layers[layer], output, len(indices), self.device)
         check_usable(layer, maps, Extremes.of(maps), lambda position: self.reader.data.image_name(indices[position]))

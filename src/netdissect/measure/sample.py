@@ -1,4 +1,4 @@
-"""The images whose maximal responses are kept: the same ones, whichever network runs over them."""
+"""The images whose maximal responses are kept: the same images for every network."""
 
 import hashlib
 import heapq
@@ -8,9 +8,13 @@ from netdissect.types import plain_text
 
 
 def sampled_images(data: ConceptDataset, size: int) -> frozenset[int]:
-    """The indices of at most ``size`` images: all, or those whose names have the smallest hashes.
+    """Return the indices of at most ``size`` images: all images, or those whose names have the smallest hashes.
 
-    So runs whose images were drawn by another limit or seed have as many of them in common as can be.
+    So runs whose images were drawn with another limit or seed share as many of them as possible.
+
+    >>> from netdissect.concepts import Scenes
+    >>> sampled_images(Scenes(3), 5)
+    frozenset({0, 1, 2})
     """
     if len(data) <= size:
         return frozenset(range(len(data)))
@@ -18,4 +22,5 @@ def sampled_images(data: ConceptDataset, size: int) -> frozenset[int]:
 
 
 def _hash(name: str) -> bytes:
+    """Return the hash of an image's name."""
     return hashlib.blake2b(plain_text(name).encode(), digest_size=16).digest()

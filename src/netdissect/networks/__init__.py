@@ -1,1 +1,1 @@
-"""Networks: how they are found, loaded, and which of their layers can be dissected."""
+"""Networks: finding and loading them, and the layers that can be dissected."""

@@ -1,4 +1,4 @@
-"""Caffe's ``.caffemodel``: the weights in it, read without Caffe.
+"""Reading the weights of Caffe's ``.caffemodel`` without Caffe.
 
 The file is one protobuf message, ``NetParameter``: a sequence of fields, each a tag (the field's number and its wire
 type) and a value, which may be a message again. Layers come in three layouts, of different years.
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from netdissect.types import NetdissectError, one_line
 
-# Wire types: how the value of a field is written.
+# Wire types: the ways in which the value of a field is written.
 _VARINT, _EIGHT_BYTES, _LENGTH, _GROUP_START, _GROUP_END, _FOUR_BYTES = range(6)
 
 # Field numbers of a blob: its legacy shape, its numbers, and its shape, a message whose field 1 holds the dimensions.
@@ -24,12 +24,12 @@ _NUM, _CHANNELS, _HEIGHT, _WIDTH = 1, 2, 3, 4
 _DATA, _SHAPE, _DOUBLE_DATA = 5, 7, 8
 _DIMENSIONS = 1
 
-#: Caffe's blobs have at most so many dimensions.
+#: The most dimensions that a blob of Caffe may have.
 _MOST_DIMENSIONS = 32
 
 
 class _Layout(NamedTuple):
-    """Field numbers of a layer: its name, its blobs, and in some files the message that holds an older layer."""
+    """Field numbers of a layer: its name, its blobs, and the message that holds an older layer, in some files."""
 
     name: int
     blobs: int
@@ -43,7 +43,7 @@ _LAYOUTS = {2: _Layout(name=4, blobs=6, older=1), 100: _Layout(name=1, blobs=7)}
 
 
 class _Field(NamedTuple):
-    """The value is a whole number for a varint, else the bytes."""
+    """A field of a message. Its value is a whole number for a varint, else bytes."""
 
     number: int
     wire_type: int
@@ -52,7 +52,7 @@ class _Field(NamedTuple):
 
 @dataclass(frozen=True)
 class CaffeModel:
-    """What a ``.caffemodel`` holds: the names of all layers, in the order in which they run, and the weights.
+    """The contents of a ``.caffemodel``: the names of all layers, in the order in which they run, and the weights.
 
     The first blob of a layer is ``<layer>.weight``, the second ``<layer>.bias``, further ones, such as those of batch
     normalization, ``<layer>.blob2`` and so on. All are float32.
@@ -63,10 +63,14 @@ class CaffeModel:
 
 
 def read_caffemodel(path: Path) -> CaffeModel:
-    """The layers and weights of a binary ``.caffemodel`` of any year. Raises ``NetdissectError``.
+    """Read the layers and weights of a binary ``.caffemodel`` of any year. Raises ``NetdissectError``.
 
-    Shapes are the file's, but of legacy ones, which always have four dimensions, a weight ``(1, 1, out, in)`` becomes
-    ``(out, in)`` and a bias ``(1, 1, 1, out)`` becomes ``(out,)``.
+    Legacy shapes always have four dimensions: a weight ``(1, 1, out, in)`` becomes ``(out, in)``, and a bias
+    ``(1, 1, 1, out)`` becomes ``(out,)``. Other shapes are the file's.
+
+    >>> read_caffemodel(Path("none.caffemodel"))
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: none.caffemodel: no such file of weights
     """
     if not path.is_file():
         raise NetdissectError(f"{path}: no such file of weights")
@@ -74,7 +78,7 @@ def read_caffemodel(path: Path) -> CaffeModel:
         network = _read_network(memoryview(path.read_bytes()))
     except OSError as error:
         raise NetdissectError(f"{path}: cannot be read: {one_line(error)}") from error
-    except ValueError as error:  # what everything below raises
+    except ValueError as error:  # raised by all functions below
         raise NetdissectError(f"{path}: not a whole caffemodel: {one_line(error)}") from error
     if not network.state:
         raise NetdissectError(f"{path}: not a caffemodel: no layer with weights in it")
@@ -82,6 +86,7 @@ def read_caffemodel(path: Path) -> CaffeModel:
 
 
 def _read_network(message: memoryview) -> CaffeModel:
+    """Read a network's message. Raises ``ValueError``."""
     layers: list[str] = []
     state: dict[str, Tensor] = {}
     for field in _fields(message):
@@ -97,7 +102,7 @@ def _read_network(message: memoryview) -> CaffeModel:
 
 
 def _read_layer(message: memoryview, layout: _Layout) -> tuple[str, list[memoryview]]:
-    """The name of a layer, and its blobs as messages."""
+    """Return the name of a layer, and its blobs as messages."""
     name, blobs = "", []
     for field in _fields(message):
         if field.number == layout.name:
@@ -114,7 +119,7 @@ def _blob_name(index: int) -> str:
 
 
 def _read_blob(message: memoryview, index: int) -> Tensor:
-    """The ``index``-th blob of a layer as float32."""
+    """Return a layer's blob as float32, given its index."""
     legacy: dict[int, int] = {}
     dimensions: list[int] = []
     singles, doubles = bytearray(), bytearray()
@@ -137,6 +142,7 @@ def _read_blob(message: memoryview, index: int) -> Tensor:
 
 
 def _read_shape(message: memoryview) -> list[int]:
+    """Return the dimensions in a shape's message."""
     dimensions: list[int] = []
     for field in _fields(message):
         if field.number == _DIMENSIONS and field.wire_type == _LENGTH:
@@ -150,7 +156,7 @@ def _read_shape(message: memoryview) -> list[int]:
 
 
 def _check_shape(dimensions: list[int], count: int) -> None:
-    """Raises ``ValueError`` unless ``count`` numbers fill a blob of that shape."""
+    """Raise ``ValueError`` unless ``count`` numbers fill a blob of these dimensions."""
     if len(dimensions) > _MOST_DIMENSIONS:
         raise ValueError(f"a shape of {len(dimensions)} dimensions")
     if 0 in dimensions or math.prod(dimensions) != count:
@@ -159,18 +165,18 @@ def _check_shape(dimensions: list[int], count: int) -> None:
 
 
 def _without_padding(dimensions: list[int], index: int) -> list[int]:
-    """A legacy shape without the ones that fill it up to four: a matrix's two in a weight, three in a bias."""
+    """Return a legacy shape without the leading ones that make four dimensions: two of a weight, three of a bias."""
     padding = {0: 2, 1: 3}.get(index, 0)
     return dimensions[padding:] if dimensions[:padding] == [1] * padding else dimensions
 
 
 def _fields(message: memoryview) -> Iterator[_Field]:
-    """The fields of a message, in order, without groups and what is in them, which Caffe does not use.
+    """Yield the fields of a message in order, without groups and their fields, which Caffe does not use.
 
-    Raises ``ValueError`` where the bytes are no message.
+    Raises ``ValueError`` if the bytes are no message.
     """
     at = 0
-    groups: list[int] = []  # those that are open, by number
+    groups: list[int] = []  # numbers of the open groups
     while at < len(message):
         tag, at = _varint(message, at)
         number, wire_type = tag >> 3, tag & 7
@@ -198,7 +204,7 @@ def _fields(message: memoryview) -> Iterator[_Field]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number at ``at``, seven bits a byte and the lowest first, and where the next byte is."""
+    """Return the number at the offset ``at``, seven bits a byte with the lowest first, and the offset after it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):
@@ -212,26 +218,28 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def _slice(message: memoryview, at: int, length: int) -> tuple[memoryview, int]:
-    """The ``length`` bytes at ``at``, and where the next byte is."""
+    """Return the ``length`` bytes at the offset ``at``, and the offset after them."""
     if length > len(message) - at:
         raise ValueError(f"it ends within a field of {length} bytes")
     return message[at : at + length], at + length
 
 
 def _whole(field: _Field) -> int:
+    """Return the whole number of a field. Raises ``ValueError`` for another value."""
     if not isinstance(field.value, int):
         raise ValueError(f"field {field.number} is not a whole number")
     return field.value
 
 
 def _bytes(field: _Field) -> memoryview:
+    """Return the bytes of a field. Raises ``ValueError`` for another value."""
     if field.wire_type != _LENGTH or not isinstance(field.value, memoryview):
         raise ValueError(f"field {field.number} is neither text nor a message")
     return field.value
 
 
 def _numbers(field: _Field, alone: int, width: int) -> memoryview:
-    """The bytes of numbers ``width`` bytes wide: of many that are packed, or of one of the wire type ``alone``."""
+    """Return the bytes of numbers of ``width`` bytes: of several packed numbers, or one of the wire type ``alone``."""
     if field.wire_type not in (alone, _LENGTH) or not isinstance(field.value, memoryview) or len(field.value) % width:
         raise ValueError(f"field {field.number} does not hold numbers of {width} bytes")
     return field.value

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from netdissect.types import NetdissectError
 
-#: What the published weights expect of images: pixels (H, W), the order of channels, the value of full brightness,
-#: and the mean and deviation of those channels, in that order and up to that value.
+#: The images that the published weights expect: pixels (H, W), the order of channels, the value of white, and the mean
+#: and deviation of the channels, in their order and range.
 CAFFENET_SIZE = (227, 227)
 CAFFENET_CHANNELS = "bgr"
 CAFFENET_RANGE = 255
@@ -23,7 +23,7 @@ _NORM_FIRST = ["norm1", "pool1", "norm2", "pool2"]
 
 
 class ConvolutionReLU(nn.Conv2d):
-    """A convolution whose output is after the ReLU, as in Caffe, which works in place."""
+    """A convolution with a ReLU after it: in Caffe, ReLUs change the layer's output in place."""
 
     def reset_parameters(self) -> None:
         _keep_scale(self.weight, self.bias)
@@ -33,7 +33,7 @@ class ConvolutionReLU(nn.Conv2d):
 
 
 class LinearReLU(nn.Linear):
-    """A fully connected layer whose output is after the ReLU, as in Caffe, which works in place."""
+    """A fully connected layer with a ReLU after it: in Caffe, ReLUs change the layer's output in place."""
 
     def reset_parameters(self) -> None:
         _keep_scale(self.weight, self.bias)
@@ -43,10 +43,11 @@ class LinearReLU(nn.Linear):
 
 
 class CaffeNet(nn.Module):
-    """Images ``(n, 3, 227, 227)``, BGR in 0..255 less their mean, to ``(n, classes)`` scores before the softmax.
+    """CaffeNet: from images ``(n, 3, 227, 227)``, BGR in 0..255 less the mean, to scores ``(n, classes)``.
 
-    Layers have Caffe's names, and those from ``conv1`` to ``fc7`` that have weights return what comes after the ReLU.
-    ``norm_first`` normalizes before pooling, as the original AlexNet does; CaffeNet pools first.
+    Scores are those before the softmax. Layers have Caffe's names; layers with weights, from ``conv1`` to ``fc7``,
+    include the ReLU. CaffeNet pools before it normalizes; with ``norm_first`` it normalizes first, as the original
+    AlexNet.
     """
 
     def __init__(self, num_classes: int = 1000, norm_first: bool = False) -> None:
@@ -78,14 +79,19 @@ class CaffeNet(nn.Module):
 
 
 def caffenet(num_classes: int = 1000, norm_first: bool = False) -> CaffeNet:
-    """A CaffeNet with random weights, under which activations stay about as large as the input."""
+    """Return a CaffeNet with random weights, which keep activations about as large as the input.
+
+    >>> caffenet(num_classes=10).fc8.out_features
+    10
+    """
     return CaffeNet(num_classes, norm_first)
 
 
 def check_order(model: CaffeNet, layers: Sequence[str], source: str) -> None:
-    """Raises ``NetdissectError`` if ``layers``, those of the file ``source`` in order, pool and normalize otherwise.
+    """Raise ``NetdissectError`` if the file ``source`` pools and normalizes in another order than the model.
 
-    Weights fit in either order, so that only this tells. A file that lists none of those layers passes.
+    ``layers`` are the file's layers in order. Weights fit in either order, so the layers must be compared. A file that
+    lists no pooling or normalization passes.
     """
     own, other = (_NORM_FIRST, _POOL_FIRST) if model.norm_first else (_POOL_FIRST, _NORM_FIRST)
     found = [name for name in layers if name in own]
@@ -97,15 +103,15 @@ def check_order(model: CaffeNet, layers: Sequence[str], source: str) -> None:
 
 
 def _pooling() -> nn.MaxPool2d:
-    return nn.MaxPool2d(3, stride=2, ceil_mode=True)  # in Caffe a last window may hang over the edge
+    return nn.MaxPool2d(3, stride=2, ceil_mode=True)  # in Caffe the last window may reach beyond the edge
 
 
 def _normalization() -> nn.LocalResponseNorm:
-    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)  # torch, too, divides alpha by the size
+    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0)  # torch divides alpha by the size, as Caffe does
 
 
 def _keep_scale(weight: Tensor, bias: Tensor | None) -> None:
-    """Random weights that keep the mean square of activations over layer and ReLU: torch's own divide it by six."""
+    """Draw weights that keep the mean square of activations through layer and ReLU; torch's own divide it by six."""
     nn.init.kaiming_normal_(weight, nonlinearity="relu")
     if bias is not None:
         nn.init.zeros_(bias)

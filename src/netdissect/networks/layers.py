@@ -1,4 +1,4 @@
-"""Which layers of a network can be dissected, what their outputs are, and which ones a caller means."""
+"""The layers of a network that can be dissected, their outputs, and their names."""
 
 import re
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ from netdissect.types import NetdissectError, nearest
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """A layer that can be dissected: its maps are ``(units, h, w)``, or ``(units,)`` for a vector.
+    """A layer that can be dissected. The ``shape`` of its maps is ``(units, h, w)``, or ``(units,)`` for a vector.
 
-    ``output`` is the shape of what it returns for one image, without the dimension of images, and ``layout`` how this
-    is laid out. ``field`` is its receptive field; None where it has none, which ``no_field`` explains.
+    ``output`` is the shape of its output for one image, without the dimension of images, and ``layout`` the output's
+    layout. ``field`` is its receptive field, None if it has none, for the reason ``no_field``.
     """
 
     name: str
@@ -36,17 +36,24 @@ class LayerInfo:
 
     @property
     def units(self) -> int:
+        """The number of units."""
         return self.shape[0]
 
 
 def list_layers(
     model: nn.Module, size: tuple[int, int] = (224, 224), *, channels: int = 3, layout: str | None = None
 ) -> list[LayerInfo]:
-    """The layers whose output for one black image of ``size`` (H, W) can be dissected, with their receptive fields.
+    """Return the layers that can be dissected, in the order in which they finish, with their receptive fields.
 
-    In the order in which they finish. ``layout``, one of ``choices.LAYOUTS``, says how outputs with as many dimensions
-    as it has letters are laid out; without it that is inferred. Raises ``NetdissectError`` if the network does not take
-    an image of that size and number of channels.
+    The network runs once, on a black image of ``size`` (H, W). ``layout``, one of ``choices.LAYOUTS``, is the layout of
+    outputs with as many dimensions as it has letters; without it, layouts are inferred. Raises ``NetdissectError`` if
+    the network does not take an image of this size and number of channels.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2), nn.Flatten())
+    >>> [(layer.name, layer.type, layer.shape) for layer in list_layers(network, (6, 8))]
+    [('0', 'Conv2d', (8, 4, 6)), ('1', 'MaxPool2d', (8, 2, 3)), ('2', 'Flatten', (48,))]
+    >>> list_layers(network, (6, 8))[1].field.summary()
+    {'size': 4, 'step': 2, 'first': 1.5}
     """
     return _listed(observe(model, torch.zeros(1, channels, *size, dtype=torch.float32)), layout)
 
@@ -59,13 +66,17 @@ def find_layers(
     layout: str | None = None,
     spec: str = "",
 ) -> list[LayerInfo]:
-    """The layers that ``names`` mean: names, patterns, or ``paper`` for those that the paper dissects in ``spec``.
+    """Return the layers that ``names`` mean: names, patterns, or ``paper`` for the layers of ``spec`` in the paper.
 
-    In a pattern ``*`` stands for anything but a dot, ``**`` for anything, ``?`` for one character; one that ends with
-    ``@input`` is of what modules are given. The network runs once, on ``image``.
+    In a pattern ``*`` stands for anything but a dot, ``**`` for anything, ``?`` for one character but a dot. A pattern
+    that ends with ``@input`` finds the inputs of modules. The network runs once, on ``image``.
 
-    Raises ``NetdissectError`` for a layer that is not there or cannot be dissected, if none is named, or one twice, and
-    if the network does not take the image.
+    Raises ``NetdissectError`` for a layer that does not exist or cannot be dissected, for no name, for a name given
+    twice, and if the network does not take the image.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+    >>> [layer.name for layer in find_layers(network, ["1", "*@input"], torch.zeros(1, 3, 8, 8))]
+    ['1', '0@input', '1@input']
     """
     if not names:
         raise NetdissectError("no layer is named; 'netdissect layers MODEL' lists them")
@@ -74,10 +85,10 @@ def find_layers(
     for name in names:
         if list(names).count(name) > 1:
             raise NetdissectError(f"layer {name} is named twice")
-        if name in observation.seen:
+        if name in observation.tensors:
             chosen[name] = _layer(observation, name, layout)
         elif name == PAPER:
-            chosen |= {of_paper: _layer(observation, of_paper, layout) for of_paper in paper_layers(spec)}
+            chosen |= {layer: _layer(observation, layer, layout) for layer in paper_layers(spec)}
         elif "*" in name or "?" in name:
             listed = _listed(observation, layout, inputs=name.endswith(f"@{INPUT}"))
             chosen |= {info.name: info for info in _matching(listed, name)}
@@ -87,48 +98,51 @@ def find_layers(
 
 
 def _listed(observation: Observation, layout: str | None, *, inputs: bool = False) -> list[LayerInfo]:
-    """All but what modules are given, which others have returned; or that alone, with ``inputs``."""
+    """Return all layers but the inputs of modules, which other modules have returned; with ``inputs`` these alone."""
     found = []
-    for name, seen in observation.seen.items():
-        if seen.usable and (seen.source.side == INPUT) == inputs:
+    for name, tensor in observation.tensors.items():
+        if tensor.usable and (tensor.source.side == INPUT) == inputs:
             try:
-                # Of outputs of several kinds, the layout is said for those with as many dimensions.
-                fits = layout if layout is not None and len(layout) == len(seen.shape) else None
-                found.append(_info(name, seen, observation.size, fits))
+                # The layout is meant for outputs with as many dimensions alone.
+                fits = layout if layout is not None and len(layout) == len(tensor.shape) else None
+                found.append(_info(name, tensor, observation.size, fits))
             except LayoutError:
                 continue
     return found
 
 
 def _layer(observation: Observation, name: str, layout: str | None) -> LayerInfo:
-    if name not in observation.seen:  # of the paper, but not in this variant
+    """Return the layer called ``name``. Raises ``NetdissectError`` if it cannot be dissected."""
+    if name not in observation.tensors:  # a layer of the paper that this variant lacks
         raise NetdissectError(f"the network has no layer {name!r}, which the paper dissects")
-    seen = observation.seen[name]
+    tensor = observation.tensors[name]
     try:
-        if not seen.usable:
+        if not tensor.usable:
             raise LayoutError
-        return _info(name, seen, observation.size, layout)
+        return _info(name, tensor, observation.size, layout)
     except LayoutError as error:
-        shape = ",".join(map(str, seen.shape))
-        raise NetdissectError(f"layer {name} returns {seen.dtype} ({shape}) for one image, {error}") from error
+        shape = ",".join(map(str, tensor.shape))
+        raise NetdissectError(f"layer {name} returns {tensor.dtype} ({shape}) for one image, {error}") from error
 
 
-def _info(name: str, seen: ObservedTensor, image: tuple[int, int], asked: str | None) -> LayerInfo:
-    layout = layout_of(seen.shape, seen.positions, image, lost=bool(seen.lost), asked=asked)
-    shape = layout.shape(seen.shape)
+def _info(name: str, tensor: ObservedTensor, image: tuple[int, int], asked: str | None) -> LayerInfo:
+    """Return the layer of a tensor; ``asked`` is its layout if the caller gave it. Raises ``LayoutError``."""
+    layout = layout_of(tensor.shape, tensor.positions, image, lost=bool(tensor.lost), asked=asked)
+    shape, output = layout.shape(tensor.shape), tensor.shape[1:]
     if layout.name == "nu":
-        return LayerInfo(name, seen.type, shape, seen.shape[1:], layout, seen.source, None, "a vector")
-    of_maps, no_field = None, seen.lost or "it sees nothing of the image"
-    if seen.positions is not None:
-        height, width = (axis.rearranged(layout.maps) for axis in seen.positions)
+        return LayerInfo(name, tensor.type, shape, output, layout, tensor.source, None, "a vector")
+    field, no_field = None, tensor.lost or "it sees nothing of the image"
+    if tensor.positions is not None:
+        height, width = (axis.rearranged(layout.maps) for axis in tensor.positions)
         try:
-            of_maps, no_field = field_of_maps((height, width)), ""
+            field, no_field = field_of_maps((height, width)), ""
         except NoFieldError as error:
             no_field = str(error)
-    return LayerInfo(name, seen.type, shape, seen.shape[1:], layout, seen.source, of_maps, no_field)
+    return LayerInfo(name, tensor.type, shape, output, layout, tensor.source, field, no_field)
 
 
 def _matching(layers: Sequence[LayerInfo], pattern: str) -> list[LayerInfo]:
+    """Return the layers whose names match the pattern. Raises ``NetdissectError`` if none does."""
     parts = {"**": ".*", "*": r"[^.]*", "?": r"[^.]"}
     expression = "".join(parts.get(part, re.escape(part)) for part in re.split(r"(\*\*|\*|\?)", pattern))
     found = [info for info in layers if re.fullmatch(expression, info.name)]
@@ -138,12 +152,14 @@ def _matching(layers: Sequence[LayerInfo], pattern: str) -> list[LayerInfo]:
 
 
 def _unknown(model: nn.Module, observation: Observation, name: str) -> NetdissectError:
-    """Why there is nothing of that name: what a person may have meant instead."""
+    """Return the error for a name that no layer has, with the layer that a person may have meant."""
     modules = dict(model.named_modules())
     module, _, side = name.partition("@")
     module, side = (module, side) if side in (INPUT, HEADS) else (name, OUTPUT)
     several = [
-        other for other, seen in observation.seen.items() if (seen.source.module, seen.source.side) == (module, side)
+        other
+        for other, tensor in observation.tensors.items()
+        if (tensor.source.module, tensor.source.side) == (module, side)
     ]
     if several:
         calls = observation.calls[module, side]
@@ -154,7 +170,7 @@ def _unknown(model: nn.Module, observation: Observation, name: str) -> Netdissec
         own = next(own for own, other in modules.items() if other is other_names[module])
         return NetdissectError(f"layer {module} is another name of {own}: name it so")
     if not module or module not in modules:
-        known = [*observation.seen, *filter(None, modules)]
+        known = [*observation.tensors, *filter(None, modules)]
         return NetdissectError(f"the network has no layer {name!r}{nearest(name, list(dict.fromkeys(known)))}")
     if side == HEADS and not has_heads(modules[module]):
         return NetdissectError(f"layer {module} is no torch.nn.MultiheadAttention, whose heads alone are known")

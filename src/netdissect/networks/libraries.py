@@ -1,4 +1,4 @@
-"""The networks that libraries know by name: torchvision, timm, transformers of Hugging Face, and this one."""
+"""Networks by their names in libraries: torchvision, timm, transformers of Hugging Face, and this one."""
 
 import functools
 import inspect
@@ -24,18 +24,18 @@ from netdissect.networks.caffenet import (
 from netdissect.networks.expected import Expected, channel_values
 from netdissect.types import NetdissectError, nearest
 
-#: The word that asks for the weights a library publishes.
+#: The name of the weights that a library publishes.
 DEFAULT_WEIGHTS = "DEFAULT"
 
-#: Seconds in which the hub of Hugging Face must answer, or counts as out of reach.
+#: Seconds in which the hub of Hugging Face must answer; else it is out of reach.
 _HUB_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is built: ``build`` takes its arguments, ``expected`` tells what the built network is to be fed.
+    """The way to build a network: ``build`` takes its arguments, ``expected`` returns the images that it expects.
 
-    ``weights`` names the weights that ``build`` puts in, if they are known.
+    ``weights`` names the weights that ``build`` loads, if they are known.
     """
 
     build: Callable[..., Any]
@@ -43,11 +43,12 @@ class Recipe:
     weights: str | None = None
 
 
-#: A network with random weights, and with those the library publishes, if it does.
+#: The recipe of a network with random weights, and of the same network with published weights, if there are any.
 Recipes = tuple[Recipe, Recipe | None]
 
 
 def _torchvision(name: str) -> Recipes:
+    """Return the recipes of a network of torchvision."""
     from torchvision import models
 
     known = models.list_models()
@@ -55,13 +56,13 @@ def _torchvision(name: str) -> Recipes:
         raise NetdissectError(f"torchvision has no model {name!r}{nearest(name, known)}")
     builder = models.get_model_builder(name)
     weights = models.get_model_weights(name).DEFAULT
-    # Networks on top of others fetch weights for these unless told not to.
+    # A network with a backbone fetches the backbone's weights by default.
     parts = {"weights_backbone": None} if "weights_backbone" in inspect.signature(builder).parameters else {}
 
     def build(**arguments: Any) -> Any:
         return builder(**{**parts, **arguments})
 
-    functools.update_wrapper(build, builder)  # whose signature tells how to ask for another number of classes
+    functools.update_wrapper(build, builder)  # its signature names the argument for the number of classes
 
     def build_published(**arguments: Any) -> Any:
         return build(**{**arguments, "weights": weights})
@@ -75,11 +76,12 @@ def _torchvision(name: str) -> Recipes:
 
 
 def _timm(name: str) -> Recipes:
+    """Return the recipe of a network of timm, and the one with published weights."""
     try:
         import timm
     except ImportError:
         raise NetdissectError("timm is not installed: install netdissect with its extra 'timm'") from None
-    is_elsewhere = ":" in name  # as in hf-hub:OWNER/NAME, whose configuration is fetched
+    is_elsewhere = ":" in name  # hf-hub:OWNER/NAME, whose configuration is fetched
     bare, known = name.partition(".")[0], timm.list_models()
     if not is_elsewhere and bare not in known:
         raise NetdissectError(f"timm has no model {name!r}{nearest(bare, known)}")
@@ -94,15 +96,16 @@ def _timm(name: str) -> Recipes:
         return build(**{**arguments, "pretrained": True})
 
     def expected(model: nn.Module) -> Expected:
-        told = _timm_expected(getattr(model, "pretrained_cfg", None) or {})
-        # That of a transformer may be another than it was trained on: an argument of its builder.
+        pretrained = _timm_expected(getattr(model, "pretrained_cfg", None) or {})
+        # A transformer may be built for another size of images than it was trained on.
         size = getattr(getattr(model, "patch_embed", None), "img_size", None)
-        return replace(told, size=tuple(size)) if size else told
+        return replace(pretrained, size=tuple(size)) if size else pretrained
 
     return Recipe(build, expected), Recipe(build_published, expected, f"timm:{name} {DEFAULT_WEIGHTS}")
 
 
 def _timm_expected(config: Mapping[str, Any]) -> Expected:
+    """Return the images that a configuration of timm states."""
     shape = config.get("input_size")
     channels = "gray" if shape and shape[0] == 1 else None
     mean, std = (channel_values(config.get(key), channels) for key in ("mean", "std"))
@@ -110,6 +113,7 @@ def _timm_expected(config: Mapping[str, Any]) -> Expected:
 
 
 def _transformers(name: str) -> Recipes:
+    """Return the recipe of a network of transformers, and the one with published weights."""
     try:
         import transformers
     except ImportError:
@@ -118,7 +122,7 @@ def _transformers(name: str) -> Recipes:
         ) from None
 
     def configured(arguments: dict[str, Any]) -> tuple[Any, Any]:
-        """The network's configuration, and the class that builds it."""
+        """Return the network's configuration, and the class that builds it."""
         config, unknown = transformers.AutoConfig.from_pretrained(
             name, return_unused_kwargs=True, trust_remote_code=False, **arguments
         )
@@ -138,7 +142,7 @@ def _transformers(name: str) -> Recipes:
     def build_published(**arguments: Any) -> nn.Module:
         with _hub(name):
             config, auto = configured(arguments)
-            # In float32, as networks of other libraries come, whatever is published; the forward pass may be in less.
+            # In float32 as networks of other libraries, whatever precision is published.
             return auto.from_pretrained(name, config=config, trust_remote_code=False).float()
 
     def expected(model: nn.Module) -> Expected:
@@ -155,15 +159,15 @@ def _transformers(name: str) -> Recipes:
 
 
 def _processor_expected(settings: Mapping[str, Any], channels: str | None) -> Expected:
-    """What an image processor of transformers makes of images; ``channels`` where the network tells them."""
-    if "data_config" in settings:  # that of a network of timm
+    """Return the images that an image processor of transformers makes; ``channels`` are the network's, if known."""
+    if "data_config" in settings:  # a network of timm
         return _timm_expected(settings["data_config"])
     size = settings.get("crop_size" if settings.get("do_center_crop") else "size")
     edges = size if isinstance(size, Mapping) else {"shortest_edge": size}
     height, width = (edges.get(key) or edges.get("shortest_edge") for key in ("height", "width"))
     channels = channels or ("bgr" if settings.get("do_flip_channel_order") else "rgb")
     is_scaled = settings.get("do_rescale", True)
-    white = settings.get("rescale_factor", 1 / 255) * 255 if is_scaled else 1  # what 255 becomes; here always 1
+    white = settings.get("rescale_factor", 1 / 255) * 255 if is_scaled else 1  # in the result, white is 1
     mean, std = [0.0], [1.0]
     if settings.get("do_normalize"):
         mean, std = settings["image_mean"], settings["image_std"]
@@ -178,13 +182,14 @@ def _processor_expected(settings: Mapping[str, Any], channels: str | None) -> Ex
 
 
 def _netdissect(name: str) -> Recipes:
+    """Return the recipe of a network of this package."""
     if name != "caffenet":
         raise NetdissectError(f"netdissect has no model {name!r}; it has caffenet")
     expected = Expected(CAFFENET_SIZE, CAFFENET_MEAN, CAFFENET_STD, CAFFENET_CHANNELS, CAFFENET_RANGE)
     return Recipe(caffenet, lambda model: expected), None
 
 
-#: What finds a network of a library by its name, by the library's name.
+#: Functions from a network's name to its recipes, by library.
 LIBRARIES: dict[str, Callable[[str], Recipes]] = {
     "torchvision": _torchvision,
     "timm": _timm,
@@ -195,7 +200,7 @@ LIBRARIES: dict[str, Callable[[str], Recipes]] = {
 
 @contextmanager
 def _hub(name: str | None = None) -> Iterator[None]:
-    """Lets Hugging Face's library look into its cache alone where the hub is out of reach, else it tries for a minute.
+    """Restrict Hugging Face's library to its cache if the hub is out of reach; else it would try for a minute.
 
     A ``name`` that is a directory needs no hub.
     """
@@ -211,13 +216,13 @@ def _hub(name: str | None = None) -> Iterator[None]:
 
 
 def _answers(address: str) -> bool:
-    """Whether anything listens there; taken on trust behind a proxy."""
+    """Return whether a server listens at the address; behind a proxy, always."""
     if getproxies().keys() & {"http", "https", "all"}:
         return True
     parts = urlsplit(address)
-    where = (parts.hostname, parts.port or (80 if parts.scheme == "http" else 443))
+    server = (parts.hostname, parts.port or (80 if parts.scheme == "http" else 443))
     try:
-        with socket.create_connection(where, _HUB_TIMEOUT):
+        with socket.create_connection(server, _HUB_TIMEOUT):
             return True
     except OSError:
         return False

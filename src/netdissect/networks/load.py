@@ -20,16 +20,16 @@ from netdissect.networks.libraries import DEFAULT_WEIGHTS, LIBRARIES, Recipe, Re
 from netdissect.networks.weights import load_weights, read_network, read_weights
 from netdissect.types import NetdissectError, nearest, one_line
 
-#: How the name of a file ends that is to hold a pickled network, or weights given in place of one.
+#: Endings of files that hold a pickled network, or weights that a person gave in place of a network.
 _FILES_OF_NETWORKS = (".pth", ".pt", ".tar", ".pkl", ".pickle", ".ckpt", ".bin", ".safetensors", ".caffemodel")
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network in evaluation mode, and the ``arguments`` that its builder was given.
+    """A network in evaluation mode, and the ``arguments`` of its builder.
 
-    ``weights`` says where its weights come from, None if its builder knows best; ``is_random`` that they are certainly
-    random.
+    ``weights`` names the source of its weights, None if only its builder knows it. ``is_random`` means that they are
+    certainly random.
     """
 
     model: nn.Module
@@ -48,17 +48,21 @@ def load_model(
     trust_pickle: bool = False,
     seed: int = 0,
 ) -> LoadedModel:
-    """The network that ``spec`` names, built with ``arguments``, with ``weights`` (a file or ``DEFAULT``) put in.
+    """Return the network that ``spec`` names, built with ``arguments``, with ``weights`` (a file or ``DEFAULT``).
 
-    ``spec`` is ``torchvision:NAME``, ``timm:NAME`` (``timm:hf-hub:OWNER/NAME`` too), ``transformers:OWNER/NAME`` (or a
-    directory in place of the latter), ``netdissect:caffenet``, ``package.module:callable``, ``file.py:callable``, or a
-    file that holds a pickled network, which is unpickled only with ``trust_pickle``, since that may run any code.
-    Without weights the network is as its builder makes it; random numbers it draws are those of ``seed``.
+    ``spec`` is ``torchvision:NAME``, ``timm:NAME`` or ``timm:hf-hub:OWNER/NAME``, ``transformers:OWNER/NAME`` or
+    ``transformers:FOLDER``, ``netdissect:caffenet``, ``package.module:callable``, ``file.py:callable``, or a file that
+    holds a pickled network. Such a file is read only with ``trust_pickle``, since unpickling may run any code.
+    Without weights the network is as its builder makes it, with random numbers of ``seed``.
     Raises ``NetdissectError``.
+
+    >>> loaded = load_model("netdissect.networks.demo:demo_network")
+    >>> type(loaded.model).__name__, loaded.model.training, loaded.weights, loaded.is_random
+    ('DemoNetwork', False, None, False)
     """
     kind, name = _parts(spec)
     arguments = dict(arguments or {})
-    # Importing too may draw random numbers, for a network that a module holds ready.
+    # Importing may draw random numbers, too: a module may hold a network that is built already.
     with _seeded(seed), _neighbours(kind if name else spec):
         recipe, published = _recipes(spec, kind, name, trust_pickle)
         if str(weights) == DEFAULT_WEIGHTS:
@@ -80,7 +84,13 @@ def load_model(
 
 
 def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
-    """``key=value`` strings as keyword arguments; values are Python literals where they read as such, else text."""
+    """Return ``key=value`` strings as keyword arguments, whose values are Python literals or else text.
+
+    Raises ``NetdissectError`` for another string.
+
+    >>> parse_arguments(["num_classes=10", "norm_first=true", "name=small"])
+    {'num_classes': 10, 'norm_first': True, 'name': 'small'}
+    """
     arguments: dict[str, Any] = {}
     for pair in pairs:
         key, separator, text = pair.partition("=")
@@ -94,7 +104,10 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _parts(spec: str) -> tuple[str, str]:
-    """A library and a name, a module or ``.py`` file and a callable, or a file that holds a network and no name."""
+    """Split ``spec`` into a library, a module or a ``.py`` file, and a name; the name is empty for a pickled network.
+
+    Raises ``NetdissectError`` for another text.
+    """
     library, _, name = spec.partition(":")  # the first colon: names of a library may have more
     if library in LIBRARIES and name:
         return library, name
@@ -110,6 +123,7 @@ def _parts(spec: str) -> tuple[str, str]:
 
 
 def _recipes(spec: str, kind: str, name: str, trust_pickle: bool) -> Recipes:
+    """Return the recipe of the network without weights, and of the one with published weights if there are any."""
     if not name:
         network = read_network(Path(spec), trust_pickle=trust_pickle)
         return _ready(network), None
@@ -119,6 +133,7 @@ def _recipes(spec: str, kind: str, name: str, trust_pickle: bool) -> Recipes:
 
 
 def _module(name: str, spec: str) -> ModuleType:
+    """Import a module, or run a ``.py`` file as one. Raises ``NetdissectError`` if that fails."""
     if name.endswith(".py"):
         return _module_of_file(Path(name), spec)
     try:
@@ -136,7 +151,7 @@ def _module_of_file(path: Path, spec: str) -> ModuleType:
     module_spec = importlib.util.spec_from_file_location(name, path)
     assert module_spec is not None and module_spec.loader is not None  # a .py file has a loader
     module = importlib.util.module_from_spec(module_spec)
-    sys.modules[name] = module  # dataclasses and pickles of the file look themselves up here
+    sys.modules[name] = module  # dataclasses and pickles of the file look up their module here
     try:
         module_spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # somebody's file may raise anything
@@ -146,7 +161,7 @@ def _module_of_file(path: Path, spec: str) -> ModuleType:
 
 @contextmanager
 def _neighbours(kind: str) -> Iterator[None]:
-    """Lets a file, what is pickled in it, and its callable import what lies beside it, as a script does, or here."""
+    """Let imports find modules beside the file ``kind``, as for a script, and in the current folder."""
     folders = [str(Path.cwd())]
     if Path(kind).is_file():
         folders.insert(0, str(Path(kind).resolve().parent))
@@ -160,6 +175,7 @@ def _neighbours(kind: str) -> Iterator[None]:
 
 
 def _attribute(module: ModuleType, name: str, spec: str) -> Recipe:
+    """Return the recipe of a module's callable or network. Raises ``NetdissectError`` if there is neither."""
     found = getattr(module, name, None)
     if isinstance(found, nn.Module):
         return _ready(found)
@@ -170,6 +186,8 @@ def _attribute(module: ModuleType, name: str, spec: str) -> Recipe:
 
 
 def _ready(network: nn.Module) -> Recipe:
+    """Return the recipe of a network that is built already."""
+
     def ready_network() -> nn.Module:
         return network
 
@@ -177,6 +195,7 @@ def _ready(network: nn.Module) -> Recipe:
 
 
 def _build(spec: str, recipe: Recipe, arguments: dict[str, Any]) -> tuple[nn.Module, Expected]:
+    """Build the network. Raises ``NetdissectError`` if that fails, or gives no network."""
     try:
         model = recipe.build(**arguments)
         if isinstance(model, nn.Module):
@@ -191,6 +210,7 @@ def _build(spec: str, recipe: Recipe, arguments: dict[str, Any]) -> tuple[nn.Mod
 
 
 def _watchable(model: nn.Module, spec: str) -> nn.Module:
+    """Return the model. Raises ``NetdissectError`` if its layers cannot be watched."""
     if isinstance(model, torch.jit.ScriptModule):
         raise NetdissectError(
             f"model {spec} is TorchScript, which does not show its layers: the network's code is needed"
@@ -200,6 +220,7 @@ def _watchable(model: nn.Module, spec: str) -> nn.Module:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's random numbers while the block lasts, and restore its generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield

@@ -4,12 +4,12 @@ import re
 
 from netdissect.types import NetdissectError
 
-#: The name that stands for them.
+#: The name that stands for these layers.
 PAPER = "paper"
 
-#: Patterns of architectures' names, and their layers: after the ReLU, as the authors' networks work in place, but for
-#: torchvision's DenseNet, whose last ReLU is no module. AlexNet's five are compared with each other; of the others the
-#: last layers are shown.
+#: Layers by a pattern of the architecture's name. They are taken after the ReLU, since the authors' networks work in
+#: place; torchvision's DenseNet is the exception, since its last ReLU is no module. The paper compares five layers of
+#: AlexNet, and the last layers of the other networks.
 _LAYERS = {
     r"caffenet": ("conv1", "conv2", "conv3", "conv4", "conv5"),
     r"alexnet": ("features.1", "features.4", "features.7", "features.9", "features.11"),
@@ -22,7 +22,11 @@ _LAYERS = {
 
 
 def paper_layers(spec: str) -> tuple[str, ...]:
-    """Those of the architecture that ``spec`` names, a library's. Raises ``NetdissectError`` if there are none."""
+    """Return the paper's layers of the architecture ``spec``. Raises ``NetdissectError`` if there are none.
+
+    >>> paper_layers("torchvision:resnet18")
+    ('layer4',)
+    """
     library, _, name = spec.partition(":")
     for pattern, layers in _LAYERS.items():
         if library in ("netdissect", "torchvision", "timm") and re.fullmatch(pattern, name.partition(".")[0]):

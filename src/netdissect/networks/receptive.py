@@ -1,26 +1,30 @@
-"""Receptive fields: which part of an image each position of a layer's maps looks at."""
+"""Receptive fields: the part of an image that each position of a layer's maps depends on."""
 
 from netdissect.engine.field import Field
 from netdissect.networks.tracing.operation import Positions
 from netdissect.networks.tracing.positions import summed
 
-#: Centres are told apart, and steps compared, to this fraction of a pixel.
+#: Centres that differ by less, in pixels, are equal.
 _TOLERANCE = 1e-6
 
 
 class NoFieldError(Exception):
-    """A layer has no receptive field of its own at each position; the text says why."""
+    """The positions of a layer have no receptive fields of their own; the text gives the reason."""
 
 
 def field_of_maps(positions: Positions) -> Field:
-    """The field of a layer whose elements look at ``positions``, as ``(1, u, h, w)``. Raises ``NoFieldError``.
+    """Return the receptive field of maps ``(1, u, h, w)`` at ``positions``: the largest field among the units.
 
-    Of its units the one with the largest field counts.
+    Raises ``NoFieldError``.
+
+    >>> from netdissect.networks.tracing.positions import image_field
+    >>> field_of_maps((image_field((1, 3, 2, 4), dim=2), image_field((1, 3, 2, 4), dim=3))).columns
+    (0.0, 1.0, 2.0, 3.0)
     """
     axes = []
     for axis, field in enumerate(positions):
-        of_units = summed(field, [1])
-        centre, size = of_units.centre[0, 0], of_units.size[0, 0]
+        largest = summed(field, [1])
+        centre, size = largest.centre[0, 0], largest.size[0, 0]
         if bool(size.isinf().any()):
             raise NoFieldError("it sees all of the image or of a window, by pooling or attention")
         if bool(centre.isnan().any()):

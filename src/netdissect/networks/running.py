@@ -1,4 +1,4 @@
-"""Running somebody's network: in evaluation mode, its failures told in one line."""
+"""Running a network in evaluation mode, with its failures in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,29 @@ from netdissect.types import NetdissectError, one_line
 
 
 class StopForward(BaseException):
-    """Raised in a hook to end a forward pass whose remainder nobody needs."""
+    """Raised in a hook to end a forward pass whose rest is not needed."""
 
 
 def device_of(model: nn.Module) -> torch.device | None:
-    """Where the first of the model's tensors is; None if it has none."""
+    """Return the device of the model's first tensor, None if it has no tensor.
+
+    >>> device_of(nn.Linear(2, 2)), device_of(nn.ReLU())
+    (device(type='cpu'), None)
+    """
     return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), None)
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; every module's mode is put back when the block ends."""
+    """Keep the model in evaluation mode while the block lasts, then restore each module's mode.
+
+    >>> model = nn.Dropout()
+    >>> with evaluating(model):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
     modes = {module: module.training for module in model.modules()}
     try:
         model.eval()
@@ -32,14 +44,19 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def out_of_memory(images: int) -> NetdissectError:
-    """What to say where a batch of so many images is too large."""
+    """Return the error for a batch of so many images that does not fit into memory."""
     return NetdissectError(f"out of memory with {images} images at a time: take a smaller batch")
 
 
 def forward(model: nn.Module, images: Float[Tensor, "n channels H W"], *, gradients: bool = False) -> None:
-    """One pass, on images in the network's own precision, for what its hooks see. Raises ``NetdissectError``.
+    """Run the network once, with images in its own precision, for the sake of its hooks.
 
-    With ``gradients``, what they see can be differentiated.
+    With ``gradients``, the tensors that hooks get can be differentiated. Raises ``NetdissectError`` if the network does
+    not take the images.
+
+    >>> forward(nn.Linear(3, 2), torch.zeros(1, 4, 8, 8))
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: the network cannot take images of 8x8: RuntimeError: ...
     """
     precision = next((tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()), images.dtype)
     try:

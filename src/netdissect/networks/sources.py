@@ -1,26 +1,27 @@
-"""Where in a network's pass activations are found: what a module returns, is given, or computes on the way."""
+"""Sources of activations in a network's pass: the output of a module, its input, or its attention heads."""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-#: What of a module may be measured: what it returns, what it is given, what its attention heads give.
+#: The sides of a module that can be measured: its output, its input, and the output of its attention heads.
 OUTPUT, INPUT, HEADS = "output", "input", "heads"
 
-#: Called with a module's name, which of the three, and the value.
-See = Callable[[str, str, Any], None]
+#: Called with a module's name, the side, and the value.
+TakeValue = Callable[[str, str, Any], None]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Of the module called ``module`` its ``side``; of several calls in a pass the one numbered ``call``.
+    """A ``side`` of the module called ``module``; ``call`` is the index of one of several calls in a pass.
 
-    ``path`` leads to one of several tensors, in tuples by numbers and in dicts by keys.
+    ``path`` leads to one of several tensors: by indices in tuples, by keys in dicts.
     """
 
     module: str
@@ -30,19 +31,27 @@ class Source:
 
 
 def tensors_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Tensor]]:
-    """The tensors in tuples, lists and dicts, each with the path that leads to it."""
+    """Yield the tensors in tuples, lists and dicts, each with the path that leads to it.
+
+    >>> [path for path, _ in tensors_in({"out": torch.zeros(1), "list": [None, torch.zeros(1)]})]
+    [('out',), ('list', 1)]
+    """
     if isinstance(value, Tensor):
         yield path, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from tensors_in(item, (*path, key))
     elif isinstance(value, tuple | list):
-        for place, item in enumerate(value):
-            yield from tensors_in(item, (*path, place))
+        for index, item in enumerate(value):
+            yield from tensors_in(item, (*path, index))
 
 
 def tensor_at(value: Any, path: tuple[Any, ...]) -> Any:
-    """What ``path`` leads to in ``value``; None if it leads nowhere."""
+    """Return the item of ``value`` that ``path`` leads to, None if there is none.
+
+    >>> tensor_at({"list": [4, 5]}, ("list", 1)), tensor_at((1, 2), (3,))
+    (5, None)
+    """
     for key in path:
         try:
             value = value[key]
@@ -52,18 +61,24 @@ def tensor_at(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 @contextmanager
-def watched(model: nn.Module, sides: Mapping[str, frozenset[str]], see: See) -> Iterator[None]:
-    """Shows ``see`` the asked ``sides`` of modules, by their names, whenever one is called; the hooks go in the end."""
+def watched(model: nn.Module, sides: Mapping[str, frozenset[str]], take: TakeValue) -> Iterator[None]:
+    """Give ``take`` the ``sides`` of modules, which are listed by name, at each call while the block lasts.
+
+    >>> network = nn.Sequential(nn.ReLU())
+    >>> with watched(network, {"0": frozenset([OUTPUT])}, lambda module, side, value: print(module, side, value)):
+    ...     _ = network(torch.tensor([-1.0, 1.0]))
+    0 output tensor([0., 1.])
+    """
     hooks = []
     try:
         for name, asked in sides.items():
             module = model.get_submodule(name)
             if INPUT in asked:
-                hooks.append(module.register_forward_pre_hook(_seen_before(name, see), with_kwargs=True))
+                hooks.append(module.register_forward_pre_hook(partial(_take_given, name, take), with_kwargs=True))
             if HEADS in asked:
-                hooks.append(module.register_forward_hook(_heads(name, see), with_kwargs=True))
+                hooks.append(module.register_forward_hook(partial(_take_heads, name, take), with_kwargs=True))
             if OUTPUT in asked:
-                hooks.append(module.register_forward_hook(_seen_after(name, see)))
+                hooks.append(module.register_forward_hook(partial(_take_returned, name, take)))
         yield
     finally:
         for hook in hooks:
@@ -71,38 +86,29 @@ def watched(model: nn.Module, sides: Mapping[str, frozenset[str]], see: See) -> 
 
 
 def has_heads(module: nn.Module) -> bool:
-    """Whether what the module's attention heads give can be told apart from what it returns."""
+    """Return whether the output of the module's attention heads can be computed apart from its own output."""
     return isinstance(module, nn.MultiheadAttention)
 
 
-def _seen_before(name: str, see: See) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
-        see(name, INPUT, {**dict(enumerate(args)), **kwargs})
-
-    return hook
+def _take_given(name: str, take: TakeValue, module: nn.Module, args: Any, kwargs: Any) -> None:
+    take(name, INPUT, {**dict(enumerate(args)), **kwargs})
 
 
-def _seen_after(name: str, see: See) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(module: nn.Module, args: Any, output: Any) -> None:
-        see(name, OUTPUT, output)
-
-    return hook
+def _take_returned(name: str, take: TakeValue, module: nn.Module, args: Any, output: Any) -> None:
+    take(name, OUTPUT, output)
 
 
-def _heads(name: str, see: See) -> Callable[[nn.Module, Any, Any, Any], None]:
-    """What the heads give, one beside the other: what the module returns where its last projection changes nothing."""
-
-    def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        unprojected = copy.copy(module)
-        projection = module.get_submodule("out_proj")
-        assert isinstance(projection, nn.Linear)
-        unprojected._modules = {**module._modules, "out_proj": _unchanging(projection)}
-        see(name, HEADS, unprojected.forward(*args, **kwargs)[0])
-
-    return hook
+def _take_heads(name: str, take: TakeValue, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    """Take the heads' outputs side by side: the module's output with an identity as its last projection."""
+    unprojected = copy.copy(module)
+    projection = module.get_submodule("out_proj")
+    assert isinstance(projection, nn.Linear)
+    unprojected._modules = {**module._modules, "out_proj": _identity(projection)}
+    take(name, HEADS, unprojected.forward(*args, **kwargs)[0])
 
 
-def _unchanging(projection: nn.Linear) -> nn.Linear:
+def _identity(projection: nn.Linear) -> nn.Linear:
+    """Return the identity in place of a projection, on its device and in its precision."""
     weight = projection.weight
     same = nn.Linear(weight.shape[1], weight.shape[1], device="meta", dtype=weight.dtype)
     same.weight = nn.Parameter(torch.eye(weight.shape[1], device=weight.device, dtype=weight.dtype), False)

@@ -1,4 +1,4 @@
-"""Weights: read from a file without running code, fitted to a network, and hashed."""
+"""Weights: reading them from a file without running code, loading them into a network, hashing them."""
 
 import hashlib
 import inspect
@@ -17,25 +17,27 @@ from torch import Tensor, nn
 from netdissect.networks.caffemodel import read_caffemodel
 from netdissect.types import NetdissectError, one_line
 
-#: Where checkpoints keep the weights, or the whole network, among other things.
+#: Keys of checkpoints that hold the weights, or the whole network.
 _WRAPPERS = ("state_dict", "model")
 
-#: What checkpoints call the step of the training at which they were saved, the finest first.
+#: Keys of checkpoints for the step of training at which they were saved, the finest first.
 STEP_NAMES = ("step", "global_step", "iteration", "epoch")
 
-#: Put before every name by ``DataParallel`` and its kin.
+#: ``DataParallel`` and its kin put this before every name.
 _PREFIX = "module."
 
 #: Counters that old checkpoints lack and evaluation does not read.
 _HARMLESS = ".num_batches_tracked"
 
-#: Names in a DenseNet, ``denselayer1.norm.1.weight``, from before torch took the dots out of names of modules.
+#: Old names in a DenseNet, such as ``denselayer1.norm.1.weight``: modules' names once had dots.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
 
 
 class Weights(NamedTuple):
-    """What a file of weights holds: tensors by their names; what a safetensors file tells beside them; of a Caffe
-    model its layers, in the order in which they run; the step of the training, by each of ``STEP_NAMES`` it is told by.
+    """The contents of a file of weights: tensors by name, and the metadata of a safetensors file.
+
+    ``layers`` are the layers of a Caffe model, in the order in which they run. ``steps`` are the steps of training that
+    the file states, by ``STEP_NAMES``.
     """
 
     state: dict[str, Tensor]
@@ -45,10 +47,14 @@ class Weights(NamedTuple):
 
 
 def read_weights(path: Path, *, trust_pickle: bool = False) -> Weights:
-    """What is in a ``.safetensors`` file, a ``.caffemodel`` or a torch file of today or of Python 2.
+    """Read a ``.safetensors`` file, a ``.caffemodel``, or a torch file of any version, Python 2 included.
 
-    A state dict may sit under ``state_dict`` or ``model``, its names may begin with ``module.``. A pickle that wants to
+    A state dict may be under ``state_dict`` or ``model``, and its names may begin with ``module.``. A pickle that would
     run code is refused unless ``trust_pickle``. Raises ``NetdissectError``.
+
+    >>> read_weights(Path("none.pth"))
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: none.pth: no such file of weights
     """
     if path.suffix == ".caffemodel":
         caffe_model = read_caffemodel(path)
@@ -80,9 +86,13 @@ def read_weights(path: Path, *, trust_pickle: bool = False) -> Weights:
 
 
 def read_network(path: Path, *, trust_pickle: bool = False) -> nn.Module:
-    """The network that a torch file holds whole, alone or under ``model`` or ``state_dict``.
+    """Read the whole network in a torch file, at the top or under ``model`` or ``state_dict``.
 
     Unpickling it may run any code, so it is refused unless ``trust_pickle``. Raises ``NetdissectError``.
+
+    >>> read_network(Path("none.pth"))
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: none.pth: no such file of a network
     """
     if not path.is_file():
         raise NetdissectError(f"{path}: no such file of a network")
@@ -96,10 +106,14 @@ def read_network(path: Path, *, trust_pickle: bool = False) -> nn.Module:
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, build: Callable[..., Any]) -> None:
-    """Puts ``state`` into ``model``; raises ``NetdissectError`` with the first differences if it does not fit.
+    """Load ``state`` into ``model``. Raises ``NetdissectError`` with the first differences if it does not fit.
 
-    ``source`` names the weights. ``build`` made the model; how it is asked for another number of classes is part of the
-    error where that is what differs.
+    ``source`` names the weights in the error. ``build`` is the builder of the model: if only the number of classes
+    differs, the error names the builder's argument for it.
+
+    >>> load_weights(nn.Linear(2, 3), nn.Linear(2, 5).state_dict(), "w.pth", nn.Linear)
+    Traceback (most recent call last):
+    netdissect.types.NetdissectError: w.pth does not fit: weight is 5x2 in the weights, 3x2 in the network; ...
     """
     own = model.state_dict()
     state = _with_names_of(own, state)
@@ -108,9 +122,9 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, bui
     differing = [name for name in own if name in state and own[name].shape != state[name].shape]
     if missing or unexpected or differing:
         parts = []
-        for what, names in (("the network also has", missing), ("the weights also have", unexpected)):
+        for start, names in (("the network also has", missing), ("the weights also have", unexpected)):
             if names:
-                parts.append(f"{what} {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}")
+                parts.append(f"{start} {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}")
         for name in differing[:3]:
             parts.append(f"{name} is {_shape(state[name])} in the weights, {_shape(own[name])} in the network")
         if len(differing) > 3:
@@ -120,7 +134,11 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, bui
 
 
 def weights_hash(model: nn.Module) -> str:
-    """SHA-256 over the names, types, shapes and bytes of the model's state."""
+    """Return the SHA-256 of the names, types, shapes and bytes of the model's state.
+
+    >>> weights_hash(nn.ReLU()) == weights_hash(nn.Tanh()) != weights_hash(nn.Linear(1, 1))
+    True
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         if isinstance(tensor, Tensor):
@@ -130,18 +148,18 @@ def weights_hash(model: nn.Module) -> str:
 
 
 def _unwrapped(found: Any) -> Any:
-    """The weights or the network that a checkpoint keeps among other things; anything else as it is."""
+    """Return the weights or the network in a checkpoint; any other object as it is."""
     for wrapper in _WRAPPERS:
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping | nn.Module):
             found = found[wrapper]
     return found
 
 
-def _steps(told: Any) -> dict[str, int]:
-    """The steps that a checkpoint, or the metadata of a file, tells beside the weights: whole numbers from 0 on."""
+def _steps(checkpoint: Any) -> dict[str, int]:
+    """Return the steps of training that a checkpoint, or a file's metadata, states: whole numbers from 0 on."""
     steps = {}
-    for name in STEP_NAMES if isinstance(told, Mapping) else ():
-        value = told.get(name)
+    for name in STEP_NAMES if isinstance(checkpoint, Mapping) else ():
+        value = checkpoint.get(name)
         if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -150,7 +168,7 @@ def _steps(told: Any) -> dict[str, int]:
 
 
 def _with_names_of(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state``, with old names of a DenseNet made new where ``own`` has only the new ones."""
+    """Return ``state`` with new names in place of a DenseNet's old ones, if ``own`` has only the new ones."""
 
     def own_name(name: str) -> str:
         new = _OLD_DENSENET.sub(r"\1\2.", name)
@@ -160,12 +178,13 @@ def _with_names_of(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> di
 
 
 def _unpickle(path: Path, trust_pickle: bool) -> Any:
+    """Read a torch file; with ``trust_pickle`` it may run code. Raises ``NetdissectError``."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch warns of, it refuses a line later
+            warnings.simplefilter("ignore")  # torch warns of files that it then refuses
             try:
                 return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
-            except UnicodeDecodeError:  # Python 2 pickled text as bytes, of any encoding; names are ASCII in all
+            except UnicodeDecodeError:  # Python 2 pickled text as bytes in any encoding; names are ASCII
                 return torch.load(path, map_location="cpu", weights_only=not trust_pickle, encoding="latin1")
     except pickle.UnpicklingError as error:
         if trust_pickle or not _may_be_pickle(path):
@@ -181,7 +200,7 @@ def _unpickle(path: Path, trust_pickle: bool) -> Any:
 
 
 def _may_be_pickle(path: Path) -> bool:
-    """Whether the file begins as a zip archive (torch since 1.6) or a binary pickle (before) does."""
+    """Return whether the file begins like a zip archive (torch since 1.6) or a binary pickle (before)."""
     with path.open("rb") as file:
         return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
@@ -189,7 +208,7 @@ def _may_be_pickle(path: Path) -> bool:
 def _classes_hint(
     own: Mapping[str, Tensor], state: Mapping[str, Tensor], differing: list[str], build: Callable[..., Any]
 ) -> str:
-    """Which ``--model-arg`` gives the network as many classes as the weights, if the classifier alone differs."""
+    """Return a hint at the ``--model-arg`` for the weights' number of classes, if only the classifier differs."""
     outputs = {(own[name].shape[:1], state[name].shape[:1]) for name in differing}
     trailing = all(own[name].shape[1:] == state[name].shape[1:] for name in differing)
     if len(outputs) != 1 or not trailing or not all(state[name].ndim and own[name].ndim for name in differing):
@@ -206,4 +225,5 @@ def _classes_hint(
 
 
 def _shape(tensor: Tensor) -> str:
+    """Return the tensor's shape as text."""
     return "x".join(map(str, tensor.shape)) or "a number"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from netdissect.activations import KeptActivations, kept_plan
 from netdissect.activations.journal import STATE
-from netdissect.measure.count import TALLIES
+from netdissect.measure.noted_tallies import TALLIES
 from netdissect.pipeline.job import DissectionJob
 from netdissect.progress import progress_bar
 from netdissect.report import write_report

@@ -1,4 +1,4 @@
-"""The pictures a run shows: each of the units' top images, and where concepts are in them."""
+"""The images that a run shows: the units' top images, small, and the masks of concepts in some of them."""
 
 import io
 from collections.abc import Mapping
@@ -16,20 +16,20 @@ from netdissect.parallel import in_order
 from netdissect.results import ConceptExample, LayerResult, ShownImage
 from netdissect.types import Concept, OnProgress, plain_text
 
-#: Shown images are at most this many pixels wide and high.
+#: The largest width and height of a shown image, in pixels.
 SHOWN_SIZE = 192
 
-#: Of each concept so many images are kept as examples.
+#: The number of images that are kept as examples of a concept.
 EXAMPLES = 6
 
 
 def shown_images(
     reader: Reader, results: Mapping[str, LayerResult], on_progress: OnProgress
 ) -> tuple[dict[int, ShownImage], tuple[ConceptExample, ...]]:
-    """A small JPEG of each image that is among the top ones of some unit, and examples of concepts among these.
+    """Return a small JPEG of each top image of any unit, and examples of concepts among these images.
 
-    Examples are drawn by chance, an image as likely as the concept is large in it: the largest ones alone would often
-    be frames of one film. They come by concept, the largest first.
+    Examples are drawn at random, an image as likely as the concept is large in it: the largest alone would often be
+    frames of one film. They are sorted by concept, the largest first.
     """
     data = reader.data
     shown_at = [result.top.image.ravel() for result in results.values() if result.top is not None]
@@ -61,43 +61,44 @@ def _small_jpeg(image: Image.Image) -> bytes:
 
 
 class _Examples:
-    """Draws examples of each of ``concepts``, a sample without replacement in proportion to their pixels.
+    """A random sample of examples per concept, without replacement, in proportion to their pixels.
 
-    Those with the greatest ``u ** (1 / pixels)``, where ``u`` is uniform (Efraimidis and Spirakis, 2006); its logarithm
-    is an example's chance.
+    The sample has the examples of greatest key ``u ** (1 / pixels)``, where ``u`` is uniform (Efraimidis and Spirakis,
+    2006). Keys are compared by their logarithms.
     """
 
     def __init__(self, data: ConceptDataset, concepts: tuple[Concept, ...]) -> None:
         self._numbers = np.array([concept.number for concept in concepts], dtype=np.int64)
-        place = {concept.number: at for at, concept in enumerate(concepts)}
-        self._place_of = column_table(data, np.array([place.get(concept.number, -1) for concept in data.concepts]))
+        column = {concept.number: number for number, concept in enumerate(concepts)}
+        self._column_of = column_table(data, np.array([column.get(concept.number, -1) for concept in data.concepts]))
         self._best: list[list[tuple[float, ConceptExample]]] = [[] for _ in concepts]
-        self._least = np.full(len(concepts), -np.inf)  # by chance, the least that is kept
+        self._least = np.full(len(concepts), -np.inf)  # the smallest key that is kept
 
     def candidates(self, index: int, labels: Labels) -> list[tuple[float, ConceptExample]]:
-        """Which of the image's concepts may be kept, by what is kept so far; threads may ask."""
-        pixels = count_pixels(labels, self._place_of, len(self._numbers))
-        there = np.flatnonzero(pixels)
-        chances = np.log1p(-np.random.default_rng(index).random(len(there))) / pixels[there]
-        hopeful = chances > self._least[there]
-        there, chances = there[hopeful], chances[hopeful]
-        if not len(there):
+        """Return the image's concepts whose keys beat those kept so far, with their keys; threads may call."""
+        pixels = count_pixels(labels, self._column_of, len(self._numbers))
+        columns = np.flatnonzero(pixels)
+        keys = np.log1p(-np.random.default_rng(index).random(len(columns))) / pixels[columns]
+        larger = keys > self._least[columns]
+        columns, keys = columns[larger], keys[larger]
+        if not len(columns):
             return []
-        masks = encode_masks(np.stack([concept_mask(labels, int(self._numbers[place])) for place in there]))
+        masks = encode_masks(np.stack([concept_mask(labels, int(self._numbers[column])) for column in columns]))
         return [
-            (float(chance), ConceptExample(int(self._numbers[place]), index, int(pixels[place]), mask))
-            for chance, place, mask in zip(chances, there, masks, strict=True)
+            (float(key), ConceptExample(int(self._numbers[column]), index, int(pixels[column]), mask))
+            for key, column, mask in zip(keys, columns, masks, strict=True)
         ]
 
     def take(self, candidates: list[tuple[float, ConceptExample]]) -> None:
-        for chance, example in candidates:
-            place = int(self._place_of[example.concept]) - 1
-            best = sorted([*self._best[place], (chance, example)], key=lambda one: -one[0])[:EXAMPLES]
-            self._best[place] = best
+        """Keep the best of the candidates and of the examples so far."""
+        for key, example in candidates:
+            column = int(self._column_of[example.concept]) - 1
+            best = sorted([*self._best[column], (key, example)], key=lambda pair: -pair[0])[:EXAMPLES]
+            self._best[column] = best
             if len(best) == EXAMPLES:
-                self._least[place] = best[-1][0]
+                self._least[column] = best[-1][0]
 
     def drawn(self) -> tuple[ConceptExample, ...]:
-        """What is kept in the end, by concept, the largest first."""
+        """Return the examples kept, by concept, the largest first."""
         kept = [example for best in self._best for _, example in best]
-        return tuple(sorted(kept, key=lambda one: (one.concept, -one.pixels, one.image)))
+        return tuple(sorted(kept, key=lambda example: (example.concept, -example.pixels, example.image)))

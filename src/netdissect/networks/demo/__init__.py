@@ -1,4 +1,4 @@
-"""A small convolutional network of ours, trained by ``train.py`` to tell which concepts a scene shows."""
+"""The demo network: a small convolutional network, trained by ``train.py`` to recognize the concepts of a scene."""
 
 from netdissect.networks.demo.network import DEMO_LAYERS, DEMO_SIZE, DEMO_SPEC, DemoNetwork, demo_network
 

@@ -7,20 +7,20 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-#: How a person names the network to ``load_model``.
+#: The name of the network for ``load_model``.
 DEMO_SPEC = "netdissect.networks.demo:demo_network"
 
-#: The layers that the demo dissects: shallow to deep.
+#: The layers that the demo dissects, from shallow to deep.
 DEMO_LAYERS = ("relu2", "relu3", "relu4")
 
-#: Image pixels, high and wide.
+#: The height and width of images in pixels.
 DEMO_SIZE = 112
 
 
 class DemoNetwork(nn.Module):
-    """Images ``(n, 3, H, W)``, normalized with ImageNet's mean and deviation, to ``(n, concepts)`` scores.
+    """The demo network: from images ``(n, 3, H, W)``, normalized as for ImageNet, to scores ``(n, concepts)``.
 
-    Concepts are learned from their presence in whole images alone: where they are is for the units to find out.
+    It learns concepts from their presence in images alone, not from their positions.
     """
 
     def __init__(self, concepts: int) -> None:
@@ -42,7 +42,11 @@ class DemoNetwork(nn.Module):
 
 
 def demo_network() -> DemoNetwork:
-    """The network with the weights that come with the package, in evaluation mode."""
+    """Return the network with the weights that come with the package, in evaluation mode.
+
+    >>> demo_network().conv1.weight.shape
+    torch.Size([32, 3, 5, 5])
+    """
     with as_file(files("netdissect.networks.demo") / "weights.safetensors") as path:
         weights = load_file(path)
     model = DemoNetwork(concepts=len(weights["scores.bias"]))
@@ -51,5 +55,6 @@ def demo_network() -> DemoNetwork:
 
 
 def _convolution(channels: int, units: int, size: int, stride: int = 1) -> tuple[nn.Conv2d, nn.BatchNorm2d, nn.ReLU]:
+    """Return a padded convolution, its batch normalization and its ReLU."""
     convolution = nn.Conv2d(channels, units, size, stride=stride, padding=size // 2, bias=False)
     return convolution, nn.BatchNorm2d(units), nn.ReLU()

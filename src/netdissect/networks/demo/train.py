@@ -1,6 +1,6 @@
-"""Trains the demo network: ``python -m netdissect.networks.demo.train`` (about ten minutes on two cores).
+"""Train the demo network: ``python -m netdissect.networks.demo.train`` (about ten minutes on two cores).
 
-It sees scenes of other seeds than the demo's, each once, and is told which concepts an image shows, not where.
+It learns from scenes of other seeds than the demo's, each seen once, and from the concepts that each image shows.
 """
 
 import argparse
@@ -17,16 +17,16 @@ from torch.utils.data import DataLoader, Dataset
 from netdissect.concepts.scenes import Scenes
 from netdissect.networks.demo.network import DEMO_SIZE, DemoNetwork
 
-#: ImageNet's mean and deviation of RGB in 0..1, what ``dissect`` normalizes with unless told otherwise.
+#: ImageNet's mean and deviation of RGB in 0..1, the defaults of ``dissect``.
 _MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
 _STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
 
-#: A concept is present in an image from this share of its pixels on.
+#: The share of an image's pixels from which a concept counts as present.
 _PRESENT = 0.002
 
 
 class _Presence(Dataset[tuple[Tensor, Tensor]]):
-    """Scenes as tensors, each with 1 for every concept it shows."""
+    """Scenes as tensors, with a vector that is 1 for each concept that the scene shows."""
 
     def __init__(self, scenes: Scenes) -> None:
         self._scenes = scenes
@@ -54,9 +54,9 @@ def train(
     workers: int = 2,
     on_step: Callable[[nn.Module, int], object] = lambda model, step: None,
 ) -> DemoNetwork:
-    """A network trained on ``images`` scenes of ``seed``, in evaluation mode.
+    """Return a network trained on ``images`` scenes of ``seed``, in evaluation mode.
 
-    ``on_step`` is given the network and how many steps it has been trained, from 0 to the last.
+    ``on_step`` is called with the network and the number of steps trained so far, from 0 to the last.
     """
     torch.manual_seed(seed)
     scenes = Scenes(images, size=(DEMO_SIZE, DEMO_SIZE), seed=seed)
@@ -79,7 +79,7 @@ def train(
 
 @torch.no_grad()
 def average_precision(model: DemoNetwork, images: int, seed: int) -> float:
-    """The mean over concepts of the average precision with which unseen scenes are ranked by the concept's score."""
+    """Return the mean average precision over concepts: unseen scenes are ranked by each concept's score."""
     data = _Presence(Scenes(images, size=(DEMO_SIZE, DEMO_SIZE), seed=seed))
     results = [(model(pixels), present) for pixels, present in DataLoader(data, 64)]
     scores, present = (torch.cat(parts) for parts in zip(*results, strict=True))
@@ -89,6 +89,7 @@ def average_precision(model: DemoNetwork, images: int, seed: int) -> float:
 
 
 def main() -> None:
+    """Train, print the average precision, and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=64_000)
     parser.add_argument("--seed", type=int, default=1)
