@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float32, Int64
 from netdissect.activations.journal import check_files, read_state
 from netdissect.activations.layout import (
     COUNT,
-    FORMAT_VERSION,
     IMAGES,
     INDEX,
     LABEL_SIZES,
     LABELS,
+    READ_VERSIONS,
     SAMPLE,
     VALUE,
     LayerShape,
@@ -62,10 +62,10 @@ class KeptActivations:
         self.folder = Path(folder)
         state = read_state(self.folder)
         described = state.description
-        if described.get("format_version") != FORMAT_VERSION:
+        if described.get("format_version") not in READ_VERSIONS:
             raise NetdissectError(
                 f"{self.folder}: format version {described.get('format_version')} of kept activations; "
-                f"this netdissect reads version {FORMAT_VERSION}"
+                f"this netdissect reads versions {READ_VERSIONS[0]} to {READ_VERSIONS[-1]}"
             )
         if not described["complete"]:
             raise NetdissectError(f"{self.folder}: the run that writes these activations has not ended")

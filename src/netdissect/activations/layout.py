@@ -15,7 +15,10 @@ from netdissect.labels import Labels
 from netdissect.types import Concept
 
 #: The version of the layout; a reader refuses others.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+
+#: The versions that are read. Since version 4 concepts keep their synonyms, and the plan is of typed descriptions.
+READ_VERSIONS = (3, 4)
 
 #: The files of a folder that belong to no layer.
 IMAGES, LABELS, LABEL_SIZES, SAMPLE = "images", "labels", "label_sizes", "sample"
