@@ -114,3 +114,25 @@ def test_the_alignment_is_that_of_the_run_in_plans_of_all_formats(run, tmp_path,
     kept = KeptActivations(folder)
     assert kept.alignment("maps") == kept.alignment("maps", align)
     assert kept.alignment("maps", "stretch") != kept.alignment("maps", "receptive")
+
+
+def of_version(run, folder, version, **changes):
+    """Return a copy of the activations whose description has this version and these changes."""
+    shutil.copytree(run / "activations", folder)
+    description, arrays = read_npz(folder / "state.npz")
+    write_npz(folder / "state.npz", {**description, "format_version": version, **changes}, arrays)
+    return folder
+
+
+def test_version_3_is_read(run, kept, tmp_path):
+    """Its concepts were lists of number, name and category."""
+    concepts = [[concept.number, concept.name, concept.category] for concept in CONCEPTS]
+    old = KeptActivations(of_version(run, tmp_path / "old", 3, concepts=concepts))
+    assert old.concepts == kept.concepts == CONCEPTS
+    assert np.array_equal(old.thresholds("maps"), kept.thresholds("maps"))
+
+
+@pytest.mark.parametrize("version", [2, 5, None])
+def test_other_versions_are_refused(version, run, tmp_path):
+    with pytest.raises(NetdissectError, match=f"format version {version} of kept activations; .* versions 3 to 4"):
+        KeptActivations(of_version(run, tmp_path / "other", version))

@@ -14,7 +14,7 @@ from netdissect.engine.layer_statistics import LayerStatistics
 from netdissect.labels import Labels
 from netdissect.types import Concept
 
-#: The version of the layout; a reader refuses others.
+#: The version of the layout that is written.
 FORMAT_VERSION = 4
 
 #: The versions that are read. Since version 4 concepts keep their synonyms, and the plan is of typed descriptions.
