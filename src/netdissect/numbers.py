@@ -8,7 +8,7 @@ from typing import Any
 from netdissect.types import NetdissectError
 
 
-def whole_number(value: int, what: str, least: int = 1) -> int:
+def whole_number(value: Any, what: str, least: int = 1) -> int:
     """Return ``value``, of any integer type, as an int of at least ``least``; ``what`` names it in an error.
 
     >>> whole_number(8, "batch size")
@@ -26,7 +26,7 @@ def whole_number(value: int, what: str, least: int = 1) -> int:
     return count
 
 
-def real_number(value: float | int, what: str) -> float:
+def real_number(value: Any, what: str) -> float:
     """Return ``value``, of any type of number, as a float.
 
     >>> real_number(1, "quantile")
@@ -38,7 +38,7 @@ def real_number(value: float | int, what: str) -> float:
         raise NetdissectError(f"the {what} is a number, not {value!r}") from None
 
 
-def number_above(value: float | int, what: str, bound: int, *, or_equal: bool = False) -> float:
+def number_above(value: Any, what: str, bound: int, *, or_equal: bool = False) -> float:
     """Return ``value`` as a finite float above ``bound``, or equal to it if ``or_equal``.
 
     >>> number_above(0, "weight l2", 0, or_equal=True)
