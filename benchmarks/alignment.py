@@ -1,4 +1,4 @@
-"""What it matters where maps are laid, and what that costs. Prints one JSON object.
+"""The effect of aligning maps at receptive fields, and its cost. Prints one JSON object.
 
     uv run benchmarks/alignment.py --data DATA --model MODEL --layer NAME ... [--quantile 0.05] [--repeats 5]
 
@@ -24,7 +24,7 @@ ALIGNMENTS = ("receptive", "stretch")
 
 
 def compare_labels(receptive: LayerResult, stretch: LayerResult) -> dict[str, object]:
-    """How labels and their IoU differ, over the units that have a label in both."""
+    """Return the differences of labels and IoU, over the units that have a label in both."""
     both = receptive.labels.merge(stretch.labels, on="unit", suffixes=("", "_stretch"))
     change = both["iou"] - both["iou_stretch"]
     return {
@@ -46,7 +46,7 @@ def _detectors(layer: LayerResult) -> int:
 
 
 def counting_seconds(folder: Path, repeats: int) -> dict[str, list[float]]:
-    """Of thresholds and counts from kept activations, by alignment, in turn."""
+    """Time thresholds and counts from kept activations, with each alignment in turn."""
     kept = KeptActivations(folder, check=False)
     concepts = Concepts(kept.concepts, kept.label_shape)
     seconds: dict[str, list[float]] = {align: [] for align in ALIGNMENTS}

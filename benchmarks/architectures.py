@@ -1,4 +1,4 @@
-"""What listing the layers of named architectures costs, and what is told of some. Prints one JSON object.
+"""The cost of listing the layers of named architectures, with some of the layers. Prints one JSON object.
 
     uv run benchmarks/architectures.py [--repeats 3] [--case SPEC ...] [--markdown]
 

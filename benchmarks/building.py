@@ -1,4 +1,4 @@
-"""How fast a Broden is built, by one process and by one per core, and what memory it takes. Prints one JSON object.
+"""Speed and memory of building a Broden, by one process and by one per core. Prints one JSON object.
 
     uv run benchmarks/building.py --source folder=../shared/data/camvid/train ... [--times 4] [--repeats 3]
 

@@ -1,4 +1,4 @@
-"""How far our color table agrees with a published one, and how fast pixels are named. Prints one JSON object.
+"""Agreement of our color table with a published one, and the speed of naming pixels. Prints one JSON object.
 
     uv run benchmarks/colors.py [--color-table FILE] [--data DIR] [--images 100] [--repeats 7]
 
@@ -21,19 +21,19 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def compare(counts: np.ndarray) -> dict[str, object]:
-    """What ``counts`` ``(11, 11)``, pixels by published (rows) and by our name (columns), come to in shares."""
+    """Return ``counts`` ``(11, 11)``, pixels by published (rows) and by our name (columns), as shares."""
     shares = counts / counts.sum()
     differing = [(shares[row, column], row, column) for row in range(11) for column in range(11) if row != column]
     return {
         "same name": round(float(shares.trace()), 4),
         "names": {
             name: {
-                "published": round(float(shares[place].sum()), 4),
-                "ours": round(float(shares[:, place].sum()), 4),
-                "of published, ours agrees": share(counts[place, place], counts[place].sum()),
-                "of ours, published agrees": share(counts[place, place], counts[:, place].sum()),
+                "published": round(float(shares[index].sum()), 4),
+                "ours": round(float(shares[:, index].sum()), 4),
+                "of published, ours agrees": share(counts[index, index], counts[index].sum()),
+                "of ours, published agrees": share(counts[index, index], counts[:, index].sum()),
             }
-            for place, name in enumerate(COLOR_NAMES)
+            for index, name in enumerate(COLOR_NAMES)
         },
         "differing most [published, ours, share]": [
             [COLOR_NAMES[row], COLOR_NAMES[column], round(float(weight), 4)]
@@ -47,7 +47,7 @@ def share(part: int, whole: int) -> float | None:
 
 
 def count_pairs(published: np.ndarray, ours: np.ndarray) -> np.ndarray:
-    """How often each pair of columns of ``COLOR_NAMES`` occurs, ``(11, 11)``."""
+    """Count each pair of columns of ``COLOR_NAMES``, ``(11, 11)``."""
     pairs = published.ravel().astype(np.int64) * 11 + ours.ravel()
     return np.bincount(pairs, minlength=121).reshape(11, 11)
 
@@ -55,7 +55,7 @@ def count_pairs(published: np.ndarray, ours: np.ndarray) -> np.ndarray:
 def count_pixels(folder: Path, limit: int, published: np.ndarray, ours: np.ndarray) -> tuple[int, np.ndarray]:
     """The number of images taken evenly from below ``folder``, and their pixels by pair of names."""
     paths = sorted(folder.rglob("*.jpg"))
-    taken = [paths[place * len(paths) // limit] for place in range(limit)] if len(paths) > limit else paths
+    taken = [paths[index * len(paths) // limit] for index in range(limit)] if len(paths) > limit else paths
     counts = np.zeros((11, 11), dtype=np.int64)
     for path in taken:
         pixels = np.asarray(read_image(path))

@@ -1,4 +1,4 @@
-"""How the engine's time and memory grow with images, units, layers and concepts. Prints one JSON object.
+"""Growth of the engine's time and memory with images, units, layers and concepts. Prints one JSON object.
 
 uv run benchmarks/growth.py
 """

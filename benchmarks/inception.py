@@ -28,7 +28,7 @@ from netdissect.visualization.options import Excitation
 
 
 def seconds_forward(model: nn.Module, size: tuple[int, int], repeats: int = 10) -> float:
-    """Of one image, the median."""
+    """Return the median seconds of one image."""
     images, taken = torch.rand(8, 3, *size), []
     with torch.inference_mode():
         for _ in range(repeats):

@@ -1,4 +1,4 @@
-"""How fast scenes are made, and whether the main job's memory grows with the number of images. Prints one JSON object.
+"""Speed of making scenes, and memory of the main job by the number of images. Prints one JSON object.
 
 uv run benchmarks/main_job.py
 """

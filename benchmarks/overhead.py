@@ -1,4 +1,4 @@
-"""What a dissection costs beyond reading the images and running the network. Prints one JSON object.
+"""The cost of a dissection beyond reading the images and running the network. Prints one JSON object.
 
     uv run benchmarks/overhead.py --data BRODEN [--networks FILE.py] [--repeats 3] [--case NAME ...]
 
@@ -62,7 +62,7 @@ def bare_seconds(model: nn.Module, data: ConceptDataset, *, channels_last: bool)
 
 
 def dissection_seconds(model: nn.Module, layers: tuple[str, ...], data: ConceptDataset) -> dict[str, float]:
-    """Of all of it, from the options to the run and its report on disk, and of the steps that it tells of itself."""
+    """Time the whole job, from the options to the run and its report on disk, and its steps as the run times them."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         result = dissect(model, layers, data, batch_size=BATCH_SIZE, out=Path(folder) / "run", progress=False)

@@ -1,4 +1,4 @@
-"""How long the report of a large layer takes to write, and how large it is.
+"""Time and size of the report of a large layer.
 
 2,048 units with 15 top images each, of Broden's 1,197 concepts. Images, masks and counts are made up; images are
 photographs' texture, drawn as noise of falling spectrum, so that they compress about as photographs do.

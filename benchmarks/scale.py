@@ -1,4 +1,4 @@
-"""What the engine alone takes at the size of Broden. Prints one JSON object.
+"""Time and memory of the engine alone at the size of Broden. Prints one JSON object.
 
 uv run benchmarks/scale.py [--images 63305]
 """

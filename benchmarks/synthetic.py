@@ -1,6 +1,6 @@
-"""Runs the engine alone, on activations and labels made up on the fly, and tells what it took.
+"""Runs the engine alone, on activations and labels made up on the fly, and prints seconds, memory and files.
 
-The other benchmarks call it, in a process of its own for each case, so that its memory can be told.
+The other benchmarks call it, in a process of its own for each case, so that its memory can be measured.
 """
 
 import argparse
@@ -126,14 +126,14 @@ class SyntheticData:
             return Labels(np.stack(maps))
 
     def _patches(self, shown: int) -> np.ndarray:
-        """What lies nearest to each of ``shown + 1`` points is a patch; one of them is unlabelled."""
+        """Return patches: the pixels nearest to each of ``shown + 1`` points, one of which is unlabelled."""
         y, x = np.mgrid[: LABEL_SHAPE[0], : LABEL_SHAPE[1]]
         points = self.random.uniform(0, LABEL_SHAPE[0], (shown + 1, 2, 1, 1))
         return ((points[:, 0] - y) ** 2 + (points[:, 1] - x) ** 2).argmin(axis=0)
 
 
 class SyntheticReader:
-    """What the pass wants of a reader, without files."""
+    """A reader without files, as far as the pass over the images needs one."""
 
     def __init__(self, data: SyntheticData) -> None:
         self.data = data
@@ -189,7 +189,7 @@ def _run(images: int, units: int, size: int, layers: int, concepts: int) -> dict
 
 
 def _fraction_above(kept: KeptActivations, thresholds: np.ndarray) -> float:
-    """Of the first thousand images, the maps that exceed their unit's threshold, by units and images."""
+    """Return the fraction of maps that exceed their unit's threshold, in the first thousand images."""
     layer, shape = next(iter(kept.layers.items()))
     above, images = 0, min(1000, len(kept))
     for image in range(images):
