@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netdissect.types import CATEGORIES, Concept, distinct, sorted_categories
+from netdissect.types import CATEGORIES, Concept, distinct, nearest, sorted_categories
 
 
 @given(st.integers(1), st.text(), st.text(), st.lists(st.text()))
@@ -43,3 +43,11 @@ def test_distinct_names(names):
     found = distinct(names)
     assert len(set(found)) == len(found) == len(names)
     assert all(new == old or new.startswith(f"{old} (") for new, old in zip(found, names, strict=True))
+
+
+def test_nearest():
+    known = ["layer1", "layer2", "layer3", "layer4", "conv1"]
+    hint = nearest("layer5", known)
+    assert hint.startswith("; did you mean layer") and hint.endswith("?") and hint.count("layer") == 3
+    assert nearest("layer5", known, count=1).count("layer") == 1
+    assert nearest("zzz", known) == "" and nearest("layer", []) == ""

@@ -1,4 +1,4 @@
-"""Masks lie where the network looked: marks that networks copy, with both alignments beside each other."""
+"""Positions of masks on images, for networks that copy a mark and for whole dissections, with either alignment."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ SIZE = 227
 
 
 def copy(kernel, stride=1, padding=0, dilation=1):
-    """A convolution that copies the value in the middle of its kernel."""
+    """Return a convolution that copies the value in the middle of its kernel."""
     conv = nn.Conv2d(1, 1, kernel, stride=stride, padding=padding, dilation=dilation, bias=False)
     with torch.no_grad():
         conv.weight.zero_()
@@ -31,7 +31,7 @@ def pool(kernel, stride, **options):
     return nn.MaxPool2d(kernel, stride, **options)
 
 
-#: Networks, and by how many pixels masks of stretched maps miss the mark at worst.
+#: Networks, and the largest distance in pixels between the mark and the masks of stretched maps.
 NETWORKS = {
     "unpadded, as the reference network": (
         lambda: nn.Sequential(copy(11, 4), pool(3, 2), copy(5), pool(3, 2), copy(3)),
@@ -49,10 +49,9 @@ NETWORKS = {
 
 
 def misses(network):
-    """By how many image pixels masks miss the mark, along one axis, for ``receptive`` and ``stretch``.
+    """Return the largest distance in pixels between masks and marks along one axis, for each alignment.
 
-    A mark is a pixel. What a position really responds to is found by trying all of them: the mark that is taken for it
-    is the middle one.
+    A mark is a pixel. All marks are tried to find those that a position responds to; the middle one is its mark.
     """
     images = torch.zeros(SIZE, 1, SIZE, SIZE)
     images[range(SIZE), 0, range(SIZE), range(SIZE)] = 1
@@ -83,8 +82,8 @@ def test_masks_lie_on_the_mark_at_every_position_away_from_borders(name):
 
 
 @needs_shared
-def test_real_network_on_real_images_with_both_alignments():
-    """MobileNetV2 as it was trained, padded below and right: positions lie 15.5 px from where stretching puts them."""
+def test_real_network_on_real_images_with_both_alignments(unchecked):
+    """MobileNetV2 as it was trained, padded below and right: stretching shifts positions by 15.5 px."""
     options = {
         "data": str(SHARED / "data/camvid/val"),
         "quantile": 0.05,
@@ -95,9 +94,9 @@ def test_real_network_on_real_images_with_both_alignments():
     }
     spec = f"{SHARED / 'models/networks.py'}:mobilenet_v2_imagenet"
     results = {align: dissect(spec, "features.17", align=align, **options) for align in ("receptive", "stretch")}
-    told = results["receptive"].description.layers["features.17"]
-    assert told.align == "receptive"
-    assert told.field.rows == tuple(31.0 + 32 * place for place in range(7)) == told.field.columns
+    layer = results["receptive"].description.layers["features.17"]
+    assert layer.align == "receptive"
+    assert layer.field.rows == tuple(31.0 + 32 * index for index in range(7)) == layer.field.columns
     assert results["stretch"].description.layers["features.17"].align == "stretch"
     receptive, stretch = (result["features.17"] for result in results.values())
     assert np.array_equal(receptive.activations.thresholds, stretch.activations.thresholds)
@@ -105,26 +104,44 @@ def test_real_network_on_real_images_with_both_alignments():
     assert not np.array_equal(receptive.counts.intersection, stretch.counts.intersection)
 
 
-@pytest.mark.parametrize("align", ["receptive", "stretch"])
-def test_kept_activations_are_counted_and_drawn_either_way(align, tmp_path):
-    """As in the run they are kept of, or the other way, which equals another run."""
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run with each alignment: its layer's result, and its kept activations."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 6, 7, stride=4), nn.ReLU())
     options = {"data": "scenes", "size": 60, "limit": 8, "quantile": 0.1, "progress": False}
-    whole = dissect(network, "1", align=align, **options)["1"]
-    for run in ("receptive", "stretch"):
-        dissect(network, "1", align=run, out=tmp_path / run, keep_activations=True, **options)
-        kept = KeptActivations(tmp_path / run / "activations")
-        found = count(kept, Concepts(kept.concepts, kept.label_shape), align=None if run == align else align)["1"]
-        assert np.array_equal(found.tally.intersection, whole.counts.intersection)
-        areas = [kept.mask("1", 3, image, whole.activations.thresholds[3], align).sum() for image in range(8)]
-        categories = [{kept.concepts[number - 1].category for number in _numbers(kept.labels(i))} for i in range(8)]
-        colored = [area for area, of_image in zip(areas, categories, strict=True) if "color" in of_image]
-        assert sum(colored) == whole.counts.unit_area[3, whole.categories.index("color")] > 0
+    found = {}
+    for align in ("receptive", "stretch"):
+        out = tmp_path_factory.mktemp("alignment") / align
+        layer = dissect(network, "1", align=align, out=out, keep_activations=True, **options)["1"]
+        found[align] = layer, KeptActivations(out / "activations")
+    return found
 
 
-def _numbers(labels):
-    return {int(number) for number in np.unique(labels.maps) if number} | set(labels.whole)
+def test_runs_with_either_alignment_differ_in_masks_alone(runs):
+    (receptive, _), (stretch, _) = runs.values()
+    assert np.array_equal(receptive.activations.thresholds, stretch.activations.thresholds)
+    assert not np.array_equal(receptive.counts.intersection, stretch.counts.intersection)
+
+
+@pytest.mark.parametrize("align", ["receptive", "stretch"])
+@pytest.mark.parametrize("run", ["receptive", "stretch"])
+def test_kept_activations_are_counted_and_drawn_with_either_alignment(runs, run, align):
+    """Kept activations have the alignment of their run, or the other one, which equals the other run."""
+    (expected, _), (_, kept) = runs[align], runs[run]
+    found = count(kept, Concepts(kept.concepts, kept.label_shape), align=None if run == align else align)["1"]
+    assert np.array_equal(found.tally.intersection, expected.counts.intersection)
+    areas = [kept.mask("1", 3, image, expected.activations.thresholds[3], align).sum() for image in range(8)]
+    categories = [categories_of(kept, image) for image in range(8)]
+    colored = [area for area, shown in zip(areas, categories, strict=True) if "color" in shown]
+    assert sum(colored) == expected.counts.unit_area[3, expected.categories.index("color")] > 0
+
+
+def categories_of(kept, image):
+    """Return the categories that an image shows."""
+    labels = kept.labels(image)
+    numbers = {int(number) for number in np.unique(labels.maps) if number} | set(labels.whole)
+    return {kept.concepts[number - 1].category for number in numbers}
 
 
 def test_unknown_alignment():
