@@ -8,7 +8,7 @@ import torch
 #: A module that cannot be imported without a library that is optional has no examples to run where that is missing.
 collect_ignore = [
     module
-    for module, libraries in {"src/netdissect/experiments/series/lightning.py": ("lightning", "pytorch_lightning")}.items()
+    for module, libraries in (("src/netdissect/experiments/series/lightning.py", ("lightning", "pytorch_lightning")),)
     if not any(map(find_spec, libraries))
 ]
 

@@ -241,7 +241,7 @@ BAD = {
     "argument without value": (["--model-arg", "depth"], [], "not key=value"),
     "no weights": (["--weights", "none.pth"], [], "none.pth: no such file"),
     "no dataset": (["--data", "nowhere"], [], "nowhere: no such dataset"),
-    "no such kind of dataset": (["--data", "data/images"], [], "data/images: neither a Broden directory"),
+    "no such kind of dataset": (["--data", "data/images"], [], "data/images: neither the word scenes"),
     "unknown category": (["--categories", "colour"], [], "no category 'colour': it has color"),
     "quantile": (["--quantile", "1.5"], [], "quantile of 1.5 is not between 0 and 1"),
     "alignment": (["--align", "diagonal"], [], "no alignment 'diagonal'"),

@@ -304,7 +304,7 @@ def test_a_layer_without_gradients_has_top_images_alone(data):
         ({"variants": ("smooth",)}, "no variant of back-propagation 'smooth'"),
         ({"units": ()}, "no unit is named"),
         ({"units": (1, -1)}, "the number of a unit is at least 0, not -1"),
-        ({"units": "some"}, "units are labelled, all, or numbers, not 'some'"),
+        ({"units": "some"}, "units are labelled, all, or numbers and ranges such as 3,10-19, not 'some'"),
         ({"images": 0}, "the number of images to show a unit with is at least 1, not 0"),
     ],
 )

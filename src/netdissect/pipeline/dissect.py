@@ -82,7 +82,7 @@ def dissect(
 
     >>> result = dissect("netdissect.networks.demo:demo_network", "relu2", limit=4, size=56, progress=False)
     >>> result["relu2"].unit_count
-    32
+    64
     """
     given = Settings.of(settings, options)
     if out is None:
