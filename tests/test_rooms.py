@@ -20,8 +20,6 @@ ROOMS = (
     "parallel",
     "progress",
     "storage",
-    "scenes",
-    "broden",
     "engine",
     "scenes",
     "concepts",
