@@ -85,8 +85,9 @@ def test_a_run_stopped_while_counting_is_resumed(added, data, maps, tmp_path):
     model = Falls(maps)
     result = dissect(model, "maps", data, out=tmp_path / "run", resume=True, **CHUNKS)["maps"]
     assert model.passes == 0
-    assert np.array_equal(result.unit_area, whole.unit_area + added)
-    assert same(dataclasses.replace(result, unit_area=whole.unit_area), whole)
+    assert np.array_equal(result.counts.unit_area, whole.counts.unit_area + added)
+    counts = dataclasses.replace(result.counts, unit_area=whole.counts.unit_area)
+    assert same(dataclasses.replace(result, counts=counts), whole)
 
 
 def test_resume_where_nothing_was_begun_and_where_all_is_done(data, maps, tmp_path):
