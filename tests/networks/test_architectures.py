@@ -1,4 +1,4 @@
-"""Named architectures, with random weights, at their real sizes: one dissection each, of layers that tell."""
+"""Named architectures, with random weights, at their real sizes: one dissection of some layers for each."""
 
 import os
 from fnmatch import fnmatch
@@ -13,12 +13,12 @@ from netdissect.concepts import Scenes
 from netdissect.networks.layers import list_layers
 from netdissect.networks.load import load_model
 
-IMAGES = 4
+IMAGES = 2
 DOCS = Path(__file__).parents[2] / "docs" / "networks.md"
 
 
-class Told(NamedTuple):
-    """What a run is to tell of a layer; ``field`` is size, step and first centre in pixels."""
+class Expected(NamedTuple):
+    """The expected description of a layer; ``field`` is size, step and first centre in pixels."""
 
     shape: tuple[int, ...]
     layout: str
@@ -27,25 +27,25 @@ class Told(NamedTuple):
 
 
 def maps(units, side, *field):
-    return Told((units, side, side), "nuhw", field)
+    return Expected((units, side, side), "nuhw", field)
 
 
 def units_last(units, side, *field):
-    return Told((units, side, side), "nhwu", field or None)
+    return Expected((units, side, side), "nhwu", field or None)
 
 
 def tokens(units, side, *field, left_out=0):
-    return Told((units, side, side), "ntu", field or None, left_out)
+    return Expected((units, side, side), "ntu", field or None, left_out)
 
 
 def vector(units):
-    return Told((units,), "nu")
+    return Expected((units,), "nu")
 
 
 class Architecture(NamedTuple):
     """The layers that are dissected, by ``patterns`` beside their names, and the arguments of the network's builder."""
 
-    layers: dict[str, Told]
+    layers: dict[str, Expected]
     patterns: tuple[str, ...] = ()
     arguments: dict[str, object] = {}  # noqa: RUF012
 
@@ -74,6 +74,7 @@ ARCHITECTURES = {
             "features.7": maps(384, 13, 99, 16, 15),
             "features.9": maps(256, 13, 131, 16, 15),
             "features.11": maps(256, 13, 163, 16, 15),
+            "features.12": maps(256, 6, 195, 32, 31),
             "classifier.5": vector(4096),
         },
         patterns=("paper",),
@@ -83,6 +84,7 @@ ARCHITECTURES = {
             "features.8": maps(128, 112, 14, 2, 0.5),
             "features.22": maps(512, 28, 92, 8, 3.5),
             "features.29": maps(512, 14, 196, 16, 7.5),
+            "features.30": maps(512, 7, 212, 32, 15.5),
             "classifier.4": vector(4096),
         },
         patterns=("paper",),
@@ -199,7 +201,7 @@ ARCHITECTURES = {
 }
 
 
-#: Left out unless asked for: timm's twins of networks of torchvision, which take long.
+#: Twins in timm of networks of torchvision, which take long: tested only if NETDISSECT_ALL_ARCHITECTURES is set.
 MORE = (
     "timm:vgg16",
     "timm:resnet50",
@@ -239,15 +241,15 @@ def test_layers_are_those_asked_for(spec, result):
     assert set(result.layers) == set(ARCHITECTURES[spec].layers)
 
 
-def test_what_is_told_of_layers(spec, result):
-    for name, told in result.description.layers.items():
-        field = told.field and tuple(told.field.summary().values())
-        assert (name, Told(told.shape, told.layout, field, len(told.tokens_left_out))) == (
+def test_descriptions_of_layers(spec, result):
+    for name, layer in result.description.layers.items():
+        field = layer.field and tuple(layer.field.summary().values())
+        assert (name, Expected(layer.shape, layer.layout, field, len(layer.tokens_left_out))) == (
             name,
             ARCHITECTURES[spec].layers[name],
         )
-        assert told.align == ("stretch" if field is None else "receptive")
-        assert (told.no_field == "") == (field is not None)
+        assert layer.align == ("stretch" if field is None else "receptive")
+        assert (layer.no_field == "") == (field is not None)
 
 
 def test_shapes_of_the_result(spec, result):
@@ -268,7 +270,7 @@ def test_the_table_in_the_docs(spec, result):
     ]
     assert rows
     for _, name, *cells in rows:
-        told = result.description.layers[name]
-        units, *positions = told.shape
-        field = told.field.summary().values() if told.field else [""] * 3
-        assert (name, cells) == (name, [str(units), "x".join(map(str, positions)), told.layout, *map(str, field)])
+        layer = result.description.layers[name]
+        units, *positions = layer.shape
+        field = layer.field.summary().values() if layer.field else [""] * 3
+        assert (name, cells) == (name, [str(units), "x".join(map(str, positions)), layer.layout, *map(str, field)])

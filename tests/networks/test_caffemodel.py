@@ -147,7 +147,7 @@ def test_numbers_in_several_runs(path):
     assert state["fc.weight"].tolist() == [[1, 2], [3, 4]]
 
 
-def test_a_file_cut_off_anywhere_is_refused_or_has_fewer_layers(path):
+def test_a_file_cut_off_anywhere_is_refused_or_has_fewer_layers(path, unchecked):
     content = caffemodel("v1", unknown(), packed=False)
     whole_state = read(path, content).state
     fewer = 0
@@ -168,7 +168,7 @@ def test_random_bytes(path, content, before):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_damaged_bytes(path, layout):
+def test_damaged_bytes(path, layout, unchecked):
     """Any byte may be wrong, lengths and wire types among them; numbers that are wrong are not noticed."""
     content = caffemodel(layout, unknown())
     generator = random.Random(0)

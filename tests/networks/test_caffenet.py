@@ -128,7 +128,7 @@ def outputs_of(model, inputs):
 
 @pytest.mark.parametrize(
     ("norm_first", "size"),
-    [(False, 227), (True, 227), (False, 224)],  # at 224, windows of the first pooling hang over the edge
+    [(False, 227), (True, 224)],  # at 224, windows of the first pooling reach beyond the edge
 )
 def test_every_layer_is_what_caffes_is(weights, state, norm_first, size):
     model = caffenet(CLASSES, norm_first=norm_first).eval()
@@ -188,7 +188,7 @@ def test_dropout_while_training_only(random_network):
         random_network.eval()
 
 
-def test_a_builder_of_a_thousand_classes_unless_told():
+def test_a_builder_has_a_thousand_classes_by_default():
     network_of_imagenet = caffenet()
     assert isinstance(network_of_imagenet, CaffeNet) and not network_of_imagenet.norm_first
     assert network_of_imagenet.fc8.out_features == 1000

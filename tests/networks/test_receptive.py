@@ -1,4 +1,4 @@
-"""Receptive fields: known ones, and those that the gradient shows."""
+"""Receptive fields: known fields of networks, and fields that the gradient shows."""
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ def summaries(model, size=(224, 224)):
     return {name: None if field is None else field.summary() for name, field in fields(model, size).items()}
 
 
+# Fields of further networks are in ``test_architectures``.
 # Worked out by hand: the size grows by (kernel - 1) * dilation * step, the first centre by half of that less padding.
 
 KNOWN = {
@@ -27,13 +28,6 @@ KNOWN = {
         "features.2": {"size": 19, "step": 8, "first": 7},
         "features.11": {"size": 163, "step": 16, "first": 15},
         "features.12": {"size": 195, "step": 32, "first": 31},
-    },
-    "torchvision:vgg16": {
-        "features.3": {"size": 5, "step": 1, "first": 0},
-        "features.4": {"size": 6, "step": 2, "first": 0.5},
-        "features.22": {"size": 92, "step": 8, "first": 3.5},
-        "features.29": {"size": 196, "step": 16, "first": 7.5},
-        "features.30": {"size": 212, "step": 32, "first": 15.5},
     },
     "torchvision:resnet18": {
         "conv1": {"size": 7, "step": 2, "first": 0},
@@ -56,44 +50,11 @@ KNOWN = {
         "inception5b": {"size": 251 + 2 * 64, "step": 32, "first": 22},
         "avgpool": None,
     },
-    # Strides are in the blocks' 3x3: the first of a layer sees two steps of the layer before, the others of their own.
-    "torchvision:resnet50": {
-        "maxpool": {"size": 11, "step": 4, "first": 0},
-        "layer1": {"size": 11 + 3 * 8, "step": 4, "first": 0},
-        "layer2": {"size": 35 + 8 + 3 * 16, "step": 8, "first": 0},
-        "layer3": {"size": 91 + 16 + 5 * 32, "step": 16, "first": 0},
-        "layer4": {"size": 267 + 32 + 2 * 64, "step": 32, "first": 0},
-    },
-    # 6, 12, 36 and 24 layers of 3x3; between blocks the mean of 2x2: one step of size, half a step of place.
-    "torchvision:densenet161": {
-        "features.denseblock1": {"size": 11 + 6 * 8, "step": 4, "first": 0},
-        "features.transition1": {"size": 59 + 4, "step": 8, "first": 2},
-        "features.denseblock2": {"size": 63 + 12 * 16, "step": 8, "first": 2},
-        "features.transition2": {"size": 255 + 8, "step": 16, "first": 2 + 4},
-        "features.denseblock3": {"size": 263 + 36 * 32, "step": 16, "first": 6},
-        "features.transition3": {"size": 1415 + 16, "step": 32, "first": 6 + 8},
-        "features.norm5": {"size": 1431 + 24 * 64, "step": 32, "first": 14},
-    },
-    "torchvision:mobilenet_v2": {
-        "features.1": {"size": 3 + 4, "step": 2, "first": 0},
-        "features.3": {"size": 7 + 4 + 8, "step": 4, "first": 0},
-        "features.6": {"size": 19 + 8 + 2 * 16, "step": 8, "first": 0},
-        "features.13": {"size": 59 + 16 + 6 * 32, "step": 16, "first": 0},
-        "features.18": {"size": 267 + 32 + 3 * 64, "step": 32, "first": 0},
-    },
-    # 4x4 by 4, then 2x2 by 2 between stages, all without padding; 3, 3, 9 and 3 blocks of 7x7: 6 steps each.
-    "torchvision:convnext_tiny": {
-        "features.0": {"size": 4, "step": 4, "first": 1.5},
-        "features.1": {"size": 4 + 3 * 24, "step": 4, "first": 1.5},
-        "features.3": {"size": 76 + 4 + 3 * 48, "step": 8, "first": 1.5 + 2},
-        "features.5": {"size": 224 + 8 + 9 * 96, "step": 16, "first": 3.5 + 4},
-        "features.7": {"size": 1096 + 16 + 3 * 192, "step": 32, "first": 7.5 + 8},
-    },
 }
 
 
-#: The others' are of smaller images: it takes less time, and fields are the same.
-OF_FULL_SIZE = ("torchvision:alexnet", "torchvision:vgg16", "torchvision:resnet18")
+#: Networks that are watched at 224 pixels; others are watched at 64, where the fields are the same.
+OF_FULL_SIZE = ("torchvision:alexnet", "torchvision:resnet18")
 
 
 @pytest.mark.parametrize("spec", KNOWN)
@@ -128,7 +89,7 @@ def test_module_that_runs_several_times():
 
 
 def shown(maps, image, row, column):
-    """First and last rows, first and last columns of the image on which a position depends."""
+    """Return the first and last row, and the first and last column, that a position depends on."""
     gradient = torch.autograd.grad(maps[0, :, row, column].sum(), image, retain_graph=True)[0][0].abs().sum(0)
     rows, columns = gradient.sum(1).nonzero(), gradient.sum(0).nonzero()
     return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
@@ -147,16 +108,16 @@ def fields_are_those_of_the_rule_and_of_the_gradient(drawn):
     stages, size = drawn
     rules = [along(stages, axis, size[axis], largest) for axis in (0, 1)]
     unions = [along(stages, axis, size[axis], together) for axis in (0, 1)]
-    inside = [[place for place, interval in enumerate(rule) if interval is not None] for rule in rules]
+    inside = [[position for position, interval in enumerate(rule) if interval is not None] for rule in rules]
     assume(all(inside))
     field = fields(Small(stages, smooth=False), size, channels=CHANNELS)["maps"]
     assert [len(field.rows), len(field.columns)] == [len(rule) for rule in rules]
     for axis, centres in enumerate((field.rows, field.columns)):
         # The same step everywhere, in the padding, too.
         assert centres == pytest.approx([centres[0] + i * field.step[axis] for i in range(len(centres))])
-        for place in inside[axis]:
-            first, last = rules[axis][place]
-            assert (centres[place], field.size[axis]) == pytest.approx(((first + last) / 2, last - first + 1))
+        for position in inside[axis]:
+            first, last = rules[axis][position]
+            assert (centres[position], field.size[axis]) == pytest.approx(((first + last) / 2, last - first + 1))
     image = torch.ones(1, CHANNELS, *size, dtype=torch.float64, requires_grad=True)
     with torch.enable_grad():
         maps = Small(stages, smooth=True)(image)
@@ -169,14 +130,14 @@ def fields_are_those_of_the_rule_and_of_the_gradient(drawn):
     checked["networks"] += 1
 
 
-def test_fields_are_those_of_the_rule_and_of_the_gradient():
+def test_fields_are_those_of_the_rule_and_of_the_gradient(unchecked):
     fields_are_those_of_the_rule_and_of_the_gradient()
     assert checked["networks"] >= 80
     assert checked["as_the_gradient_shows"] >= 130
 
 
 def softened(model):
-    """The network so that what is seen cannot cancel: positive weights, nothing between them, means, no gates."""
+    """Return the network with positive weights, means for maxima and no gates, so that no gradient cancels."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.Dropout)):
@@ -233,5 +194,5 @@ def test_fields_of_real_networks_are_those_that_the_gradient_shows(spec, large_n
     half = (field.size[0] - 1) / 2
     inside = [i for i, centre in enumerate(field.rows) if centre - half >= 0 and centre + half <= side - 1]
     assert inside
-    expected = [(field.rows[place] - half, field.rows[place] + half) for place in ends(inside)]
+    expected = [(field.rows[position] - half, field.rows[position] + half) for position in ends(inside)]
     assert [*shown(found[0], image, *ends(inside))] == expected
