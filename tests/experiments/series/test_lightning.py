@@ -5,58 +5,37 @@ import sys
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer, seed_everything
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from netdissect import NetdissectError, Series, TrainingMonitor
-from netdissect.experiments.series.lightning import DissectionCallback
 from tests.experiments.nets import OPTIONS, dataset, small
-from tests.unchecked import unchecked_types
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning has advice for larger trainings
 
 
-class Classifier(LightningModule):
-    def __init__(self):
-        super().__init__()
-        self.net = small()
+@pytest.fixture(scope="module")
+def trained():
+    """The function that trains a small network with callbacks."""
+    from tests.experiments.series.lightning_training import trained
 
-    def training_step(self, batch, index):
-        images, classes = batch
-        return nn.functional.cross_entropy(self.net(images), classes)
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
+    return trained
 
 
-def trained(tmp_path, *callbacks, loggers=(), **options):
-    seed_everything(3, verbose=False)
-    images = TensorDataset(torch.randn(8, 3, 8, 8), torch.randint(0, 2, (8,)))
-    model = Classifier()
-    trainer = Trainer(
-        default_root_dir=tmp_path,
-        accelerator="cpu",
-        max_steps=5,
-        callbacks=list(callbacks),
-        logger=list(loggers),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **options,
-    )
-    with unchecked_types():
-        trainer.fit(model, DataLoader(images, 2, shuffle=True))
-    return model.state_dict()
+@pytest.fixture(scope="module")
+def callback():
+    """The class of the callback."""
+    from netdissect.experiments.series.lightning import DissectionCallback
+
+    return DissectionCallback
 
 
-def test_a_training(tmp_path):
+def test_a_training(tmp_path, trained, callback):
+    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     without = trained(tmp_path)
     monitor = TrainingMonitor("relu", dataset(), every=4, out=tmp_path / "series", **OPTIONS)
     loggers = CSVLogger(tmp_path / "csv"), TensorBoardLogger(tmp_path / "logs")
-    state = trained(tmp_path, DissectionCallback(monitor, module="net"), loggers=loggers)
+    state = trained(tmp_path, callback(monitor, module="net"), loggers=loggers)
     assert all(torch.equal(state[name], without[name]) for name in without)
     assert Series.load(tmp_path / "series").steps == (0, 4, 5)
     assert (tmp_path / "series" / "page" / "index.html").is_file()
@@ -66,10 +45,10 @@ def test_a_training(tmp_path):
     assert logged == counts.to_dict()
 
 
-def test_a_series_that_cannot_be_read_does_not_end_a_training(tmp_path):
+def test_a_series_that_cannot_be_read_does_not_end_a_training(tmp_path, trained, callback):
     monitor = TrainingMonitor("relu", dataset(), every=4, out=tmp_path / "series", **OPTIONS)
 
-    class Damages(DissectionCallback):
+    class Damages(callback):
         def on_train_end(self, trainer, pl_module):
             (tmp_path / "series" / "series.json").write_text("{")
             super().on_train_end(trainer, pl_module)
@@ -78,11 +57,11 @@ def test_a_series_that_cannot_be_read_does_not_end_a_training(tmp_path):
         trained(tmp_path, Damages(monitor, module="net"))
 
 
-def test_accumulated_gradients_and_no_logger(tmp_path):
+def test_accumulated_gradients_and_no_logger(tmp_path, trained, callback):
     """Several batches are one step, which is dissected once; the whole module is what it says it is."""
     monitor = TrainingMonitor("net.relu", dataset(), every=1, **OPTIONS)
 
-    class Forward(DissectionCallback):
+    class Forward(callback):
         def setup(self, trainer, pl_module, stage):
             pl_module.forward = pl_module.net.forward
 
@@ -91,13 +70,13 @@ def test_accumulated_gradients_and_no_logger(tmp_path):
     assert monitor.writer is None
 
 
-def test_other_processes_do_nothing():
+def test_other_processes_do_nothing(callback):
     monitor = TrainingMonitor("relu", dataset(), every=1, **OPTIONS)
-    callback, model = DissectionCallback(monitor), small()
+    dissecting, model = callback(monitor), small()
     trainer = type("Other", (), {"is_global_zero": False, "global_step": 0, "loggers": []})
-    callback.on_train_start(trainer, model)
-    callback.on_train_batch_end(trainer, model, None, None, 0)
-    callback.on_train_end(trainer, model)
+    dissecting.on_train_start(trainer, model)
+    dissecting.on_train_batch_end(trainer, model, None, None, 0)
+    dissecting.on_train_end(trainer, model)
     assert not monitor.summaries
 
 
