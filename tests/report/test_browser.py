@@ -356,18 +356,18 @@ def test_links_to_other_tabs_keep_the_view(visit, two_runs_report):
         assert page.evaluate("document.activeElement.id") == "content"
 
 
-@pytest.mark.parametrize("typed", ["2", "-1", "", "1e", "0.5.5"])
-def test_what_is_no_cut_is_not_taken(visit, two_runs_report, typed):
+def test_what_is_no_cut_is_not_taken(visit, two_runs_report):
     with visit(two_runs_report) as page:
         number = page.locator("#cut input[type=number]")
-        number.focus()
-        page.keyboard.press("Control+A")
-        page.keyboard.type(typed) if typed else page.keyboard.press("Delete")
-        page.keyboard.press("Tab")
-        page.wait_for_timeout(300)
-        at = number.input_value()
-        assert 0 <= float(at) <= 1
-        assert float(hash_of(page).get("cut", 0.04)) == float(at)
+        for typed in ("2", "-1", "", "1e", "0.5.5"):
+            number.focus()
+            page.keyboard.press("Control+A")
+            page.keyboard.type(typed) if typed else page.keyboard.press("Delete")
+            page.keyboard.press("Tab")
+            page.wait_for_timeout(300)
+            at = number.input_value()
+            assert 0 <= float(at) <= 1, typed
+            assert float(hash_of(page).get("cut", 0.04)) == float(at), typed
 
 
 def test_a_missing_file_is_told(visit, two_runs_report, browser, tmp_path):
