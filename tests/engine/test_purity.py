@@ -10,9 +10,6 @@ import netdissect.engine
 
 ENGINE = Path(netdissect.engine.__file__).parent
 
-#: Modules that are about to move to a room of their own.
-LEAVING = {"batches", "capture", "view"}
-
 #: Modules of the standard library that deal with files.
 FILES = {"os", "io", "json", "pathlib", "shutil", "tempfile", "glob", "pickle", "zipfile", "sqlite3"}
 
@@ -48,15 +45,14 @@ def allowed(name, module):
     if name.startswith("torch.nn"):
         return name.startswith("torch.nn.functional")
     if package == "netdissect":
-        rest = name.removeprefix("netdissect.engine.").split(".")[0]
-        return name.startswith(ROOMS) and (rest not in LEAVING or module in LEAVING)
+        return name.startswith(ROOMS)
     if package == "pycocotools":
         return module == "encoding"
     return package in PACKAGES or (package in sys.stdlib_module_names and package not in FILES)
 
 
 def test_the_engine_knows_tensors_alone():
-    modules = {path.stem: path.read_text() for path in sorted(ENGINE.rglob("*.py")) if path.stem not in LEAVING}
+    modules = {path.stem: path.read_text() for path in sorted(ENGINE.rglob("*.py"))}
     assert len(modules) > 10
     found = {module: impurities(source, module) for module, source in modules.items()}
     assert not {module: names for module, names in found.items() if names}

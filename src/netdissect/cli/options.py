@@ -11,6 +11,7 @@ import attrs
 import typer
 
 from netdissect.cli.common import read_names, read_numbers, read_size
+from netdissect.concepts.kinds import describe_kinds
 from netdissect.declarations import Option
 from netdissect.types import NetdissectError
 
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[
     str,
-    typer.Option(
-        metavar="DATA", help="A Broden directory, a folder of masks (images/, labels/, classes.csv), or scenes."
-    ),
+    typer.Option(metavar="DATA", help=f"The dataset: {describe_kinds()}."),
 ]
 LayersOption = Annotated[
     list[str],

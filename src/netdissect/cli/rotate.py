@@ -25,8 +25,9 @@ def rotate(
     network: NetworkOptions,
     layer: LayersOption,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.", show_default=False)],
-    settings: Settings,
+    *,
     data: DataOption = "scenes",
+    settings: Settings,
     amounts: Annotated[
         str, typer.Option(metavar="A,B", help="By how much of a random rotation a layer is rotated, 0 to 1.")
     ] = "0,0.2,0.4,0.6,0.8,1",

@@ -92,8 +92,9 @@ def dissect(
     network: NetworkOptions,
     layer: LayersOption,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the run.", show_default=False)],
-    settings: Settings,
+    *,
     data: DataOption = "scenes",
+    settings: Settings,
     basis: Annotated[
         str | None,
         typer.Option(

@@ -34,8 +34,9 @@ def series(
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the series.", show_default=False)],
-    settings: Settings,
+    *,
     data: DataOption = "scenes",
+    settings: Settings,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the series in the output directory.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the series in DIR: dissect the checkpoints that are not done.")
