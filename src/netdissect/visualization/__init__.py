@@ -1,4 +1,4 @@
-"""What units look for, as pictures: methods of looking, their options, and the page of their pictures."""
+"""Pictures of what units look for: methods of looking, their options, and the page of their pictures."""
 
 from netdissect.visualization.methods import Method
 from netdissect.visualization.options import Dreaming, Excitation, VisualizationOptions

@@ -1,4 +1,4 @@
-"""What methods of looking share: a layer, its activations and its images, and the pictures made of them."""
+"""The context that methods of looking share: a layer, its activations, its images and their pictures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
